@@ -1,0 +1,39 @@
+"""What a browser or a program can ask for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask, request
+
+from chatweb.blueprints import access, assets, compression, errors, guard
+from chatweb.blueprints.answers import answers
+from chatweb.blueprints.chat import chat
+from chatweb.blueprints.conversations import conversations
+from chatweb.blueprints.health import health
+from chatweb.blueprints.history import history
+from chatweb.config import Settings
+
+THEMES = {"light", "dark"}
+
+
+def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bool) -> None:
+    """Register every route and what surrounds them, in the order in which they act."""
+    guard.init_app(app, settings)
+    access.init_app(app)
+    compression.init_app(app)
+    errors.init_app(app)
+    assets.init_app(app)
+    for blueprint in (chat, answers, conversations, history, health):
+        app.register_blueprint(blueprint)
+    model = {"name": model_name or "the model", "local": model_is_local}
+
+    @app.context_processor
+    def every_page() -> dict[str, Any]:
+        theme = request.cookies.get("theme", "")
+        side = request.cookies.get("side", "")
+        return {
+            "model": model,
+            "theme": theme if theme in THEMES else "",
+            "side": "closed" if side == "closed" else "",
+        }

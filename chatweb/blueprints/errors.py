@@ -1,0 +1,129 @@
+"""The one mapping from what went wrong to an answer: a page, or a notice for htmx."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+from uuid import uuid4
+
+from flask import Flask, Response, g, make_response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from chatweb.blueprints import htmx
+from chatweb.services.errors import (
+    Conflict,
+    Invalid,
+    NotFound,
+    ServiceError,
+    TooMany,
+    Unavailable,
+)
+
+logger = logging.getLogger(__name__)
+
+CODES: dict[type[Exception], int] = {
+    NotFound: 404,
+    Conflict: 409,
+    Invalid: 422,
+    TooMany: 429,
+    Unavailable: 503,
+}
+
+TITLES = {
+    400: "This request cannot be read",
+    403: "This request was refused",
+    404: "There is nothing here",
+    405: "This address cannot do that",
+    409: "Not now",
+    413: "This is too large",
+    415: "This is not the right kind of content",
+    422: "This cannot be sent as it is",
+    429: "A little too fast",
+    500: "Something went wrong",
+    503: "The chat cannot be reached right now",
+}
+
+SENTENCES = {
+    400: "The server could not make sense of it.",
+    403: "It did not come from a page of this site. Open the chat here and try again.",
+    404: str(NotFound()),
+    405: "Go back and use the buttons of the page.",
+    413: "The text is larger than this site takes. Shorten it, or send it in parts.",
+    415: "Send it as a form.",
+    500: "The fault is ours and was noted. What was saved is still there.",
+}
+
+SAVED_SO_FAR = (
+    "Everything that was sent is saved, and what you typed is still in the box. "
+    "Try again in a moment."
+)
+
+RETRY_AFTER = 3
+"""Seconds a client should leave us alone when the database is away."""
+
+
+class Kept(NamedTuple):
+    """What was typed into a form that could not be taken."""
+
+    action: str
+    text: str
+    request_id: str
+
+
+def answer(code: int, sentence: str) -> Response:
+    """The page or the notice for an error."""
+    fragment = htmx.wants_fragment()
+    body = (
+        render_template("_notice.html", message=sentence, request_id=g.request_id)
+        if fragment
+        else render_template(
+            "error.html", code=code, title=TITLES.get(code, TITLES[400]), message=sentence,
+            request_id=g.request_id, kept=kept(),
+        )
+    )  # fmt: skip
+    response = make_response(body, code)
+    if code in {429, 503}:
+        response.headers["Retry-After"] = str(RETRY_AFTER)
+    return htmx.retarget(response, "#notice") if fragment else response
+
+
+def kept() -> Kept | None:
+    """The text of the form that failed; nothing that was typed is lost with an error page."""
+    if request.method != "POST" or request.content_length is None:
+        return None
+    if request.content_length > (request.max_content_length or 0):
+        return None
+    text = request.form.get("text", "")
+    return (
+        Kept(request.path, text, request.form.get("request_id") or str(uuid4())) if text else None
+    )
+
+
+def refused(error: Exception) -> Response:
+    code = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    sentence = f"{error} {SAVED_SO_FAR}" if code == 503 else str(error)
+    if isinstance(error, Unavailable):
+        logger.warning("database: %s", error.kind)
+    return answer(code, sentence)
+
+
+def http(error: HTTPException) -> Response:
+    code = error.code or 500
+    if code < 400:
+        return error.get_response()  # type: ignore[return-value]
+    response = answer(code, SENTENCES.get(code, SENTENCES[400]))
+    if code == 405 and (allowed := error.get_response().headers.get("Allow")):
+        response.headers["Allow"] = allowed
+    return response
+
+
+def broken(error: Exception) -> Response:
+    logger.exception("a request broke off", exc_info=error)
+    return answer(500, SENTENCES[500])
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(ServiceError, refused)
+    app.register_error_handler(Unavailable, refused)
+    app.register_error_handler(HTTPException, http)
+    app.register_error_handler(Exception, broken)

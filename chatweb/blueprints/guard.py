@@ -1,0 +1,85 @@
+"""What every request and answer must keep to, whatever the view does."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, abort, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from chatweb.config import Settings
+
+SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
+
+POLICY = "; ".join(
+    (
+        "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self'",
+        "connect-src 'self'", "form-action 'self'", "base-uri 'none'", "frame-ancestors 'none'",
+    )
+)  # fmt: skip
+"""Nothing inline, nothing from elsewhere."""
+
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    # Under no-referrer Chromium sends `Origin: null` with the forms of our own pages.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+
+BYTES_PER_CHARACTER = 12
+"""Four bytes of UTF-8, each as ``%XX`` in a form."""
+BYTES_AROUND = 16_384
+
+
+def check_host() -> None:
+    """A request without a Host is nobody's; the names allowed are Flask's ``TRUSTED_HOSTS``."""
+    if not request.headers.get("Host"):
+        abort(400)
+
+
+def check_origin() -> None:
+    """Unsafe requests come from our own pages, or from programs that are no browsers.
+
+    Fetch Metadata decides first: browsers send it and pages cannot forge it. Without it an
+    ``Origin`` must be ours; a browser old enough to send neither is not served less safely than
+    by any other site.
+    """
+    if request.method in SAFE:
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        ours = site in {"same-origin", "none"}
+    else:
+        ours = origin is None or urlsplit(origin)[:2] == (request.scheme, request.host)
+    if not ours:
+        abort(403)
+
+
+def protect(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    if request.endpoint != "static":
+        # Shared computers: nothing of a conversation is found in a cache after leaving.
+        response.headers["Cache-Control"] = "no-store"
+        response.vary.update(("HX-Request", "Cookie"))
+    return response
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    limit = BYTES_AROUND + BYTES_PER_CHARACTER * settings.max_message_chars
+    app.config["MAX_CONTENT_LENGTH"] = app.config["MAX_FORM_MEMORY_SIZE"] = limit
+    app.config["MAX_FORM_PARTS"] = 20
+    app.config["TRUSTED_HOSTS"] = settings.hosts or None
+    if count := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(  # type: ignore[method-assign]
+            app.wsgi_app, x_for=count, x_proto=count, x_host=count
+        )
+    app.before_request(check_host)
+    app.before_request(check_origin)
+    app.after_request(protect)

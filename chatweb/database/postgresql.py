@@ -1,0 +1,107 @@
+"""PostgreSQL's manners: deadlines that hold even when the server hangs.
+
+A server that is suspended answers nothing and cuts nothing; neither pre-ping, keepalives nor
+``statement_timeout`` end the wait, because it is the client that waits. psycopg2 lets us wait
+ourselves (``set_wait_callback``): when the deadline passes we raise, psycopg2 closes the
+connection, and the pool replaces it.
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg2
+from psycopg2 import extensions
+from sqlalchemy import Connection, Engine
+
+from chatweb.config import Settings
+
+SILENCE = 2.0
+"""Seconds without a word from the server, to anybody in this process, after which it counts as
+hung: pages answer within 3 s."""
+
+LAST_WORD = 0.2
+"""Seconds a wait gets at the least, however long its unit has waited before."""
+
+CONNECTING = 5.0
+"""Seconds for a connection opened outside a request, as `flask db upgrade` does."""
+
+LOCK_TIMEOUT = 2000
+"""Milliseconds a write waits for a row that somebody else holds."""
+
+READING = {"isolation_level": "AUTOCOMMIT"}
+
+
+class Patience(threading.local):
+    """How long this thread may still wait: set while it reads or writes for a request."""
+
+    since: float | None = None
+    silence: float = SILENCE
+
+
+patience = Patience()
+limits = {"statement": 5.0}
+heard = 0.0
+"""When the server last said anything to anybody in this process (``time.monotonic``)."""
+
+
+def adopt(engine: Engine, settings: Settings) -> None:
+    limits["statement"] = settings.database_timeout
+    extensions.set_wait_callback(wait)
+
+
+def wait(connection: Any) -> None:
+    """Wait for the server as psycopg2 asks, but not for ever."""
+    global heard
+    started = time.monotonic()
+    while (state := connection.poll()) != extensions.POLL_OK:
+        poller = select.poll()
+        poller.register(
+            connection.fileno(), select.POLLIN if state == extensions.POLL_READ else select.POLLOUT
+        )
+        while not poller.poll(50):
+            if time.monotonic() > deadline(started, connection):
+                raise psycopg2.OperationalError("no answer from the database in time")
+    heard = time.monotonic()
+
+
+def deadline(started: float, connection: Any) -> float:
+    """When this wait ends, by ``time.monotonic``."""
+    if patience.since is None:
+        connecting = connection.status == extensions.STATUS_SETUP
+        return started + CONNECTING if connecting else float("inf")
+    silent_since = max(patience.since, heard)
+    return min(
+        started + limits["statement"], max(silent_since + patience.silence, started + LAST_WORD)
+    )  # fmt: skip
+
+
+@contextmanager
+def patient(silence: float) -> Iterator[None]:
+    patience.since, patience.silence = time.monotonic(), silence
+    try:
+        yield
+    finally:
+        patience.since = None
+
+
+@contextmanager
+def reading(engine: Engine, silence: float = SILENCE) -> Iterator[Connection]:
+    with patient(silence), engine.connect().execution_options(**READING) as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    with patient(SILENCE), engine.connect() as connection:
+        # In the transaction itself: session settings do not survive a transaction pooler.
+        connection.exec_driver_sql(
+            f"SET LOCAL statement_timeout = {int(limits['statement'] * 1000)};"
+            f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}"
+        )
+        yield connection

@@ -1,0 +1,130 @@
+"""SQLite's manners: one file that must exist, our own BEGIN, one writer at a time."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DisconnectionError, OperationalError
+
+from chatweb.config import Settings
+
+WAL_IS_SAFE_FROM = (3, 51, 3)
+"""Older versions can corrupt a WAL database when two connections commit and checkpoint
+together (the WAL-reset race, sqlite.org/wal.html)."""
+
+READ_PATIENCE = 2.0
+WRITE_PATIENCE = 5.0
+"""Seconds to wait for another process's lock: a page must answer within 3 s, a send may wait."""
+
+turn = threading.Lock()
+"""One write transaction at a time in this process: SQLite's own busy handler sleeps, and is not
+fair. Never held while waiting for anything but SQLite."""
+
+
+def opener(settings: Settings) -> Callable[[], sqlite3.Connection]:
+    """Opens the file, which must exist: a deleted one must not come back empty."""
+    path = file_of(settings)
+
+    def connect() -> sqlite3.Connection:
+        return sqlite3.connect(
+            f"file:{quote(str(path))}?mode=rw",
+            uri=True,
+            # The driver's own idea of transactions would commit savepoints and leave a failed
+            # migration half-applied: every BEGIN is ours.
+            isolation_level=None,
+            timeout=WRITE_PATIENCE,
+            check_same_thread=False,
+        )
+
+    return connect
+
+
+def file_of(settings: Settings) -> Path:
+    return Path(settings.engine_url.database or "")
+
+
+def create_file(settings: Settings) -> None:
+    """Make the empty file for `flask db upgrade`; a web process never does."""
+    path = file_of(settings)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+
+
+def journal(settings: Settings) -> str:
+    """The journal `flask db upgrade` gives the file; the file itself remembers it."""
+    if settings.sqlite_journal:
+        return settings.sqlite_journal
+    return "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM else "delete"
+
+
+def adopt(engine: Engine, settings: Settings) -> None:
+    """Teach the engine's connections their manners."""
+    path = file_of(settings)
+
+    def prepare(connection: sqlite3.Connection, record: Any) -> None:
+        record.info["file"] = identity(path)
+        connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA synchronous=FULL")
+
+    def check_file(_connection: Any, record: Any, _proxy: Any) -> None:
+        # After the file is deleted, commits on the old descriptor go on "succeeding".
+        if identity(path) != record.info.get("file"):
+            raise DisconnectionError("the database file is another one than was opened")
+
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get("writes"):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "checkout", check_file)
+    event.listen(engine, "begin", begin)
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies at ``path``: device and inode, None when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+@contextmanager
+def reading(engine: Engine, silence: float = READ_PATIENCE) -> Iterator[Connection]:
+    with engine.connect() as connection:
+        wait_for_locks(connection, silence)
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    # The connection comes first: nobody waits for the pool with the turn in hand.
+    with engine.connect().execution_options(writes=True) as connection:
+        wait_for_locks(connection, WRITE_PATIENCE)
+        if not turn.acquire(timeout=WRITE_PATIENCE):
+            raise locked()
+        try:
+            connection.begin()
+            yield connection
+        finally:
+            connection.rollback()
+            turn.release()
+
+
+def wait_for_locks(connection: Connection, seconds: float) -> None:
+    driver: Any = connection.connection.driver_connection
+    driver.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+
+
+def locked() -> OperationalError:
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorname = "SQLITE_BUSY"
+    return OperationalError("BEGIN IMMEDIATE", None, error)

@@ -1,0 +1,75 @@
+"""What a model is shown of a conversation: a short instruction and the newest messages.
+
+Sizes are UTF-8 bytes, not characters: tokenizers work on bytes, so a text never makes more tokens
+than it has bytes, while a Chinese character or an emoji can make three.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+SYSTEM = (
+    "You are the assistant of chatweb. Answer in the language of the question, in Markdown. "
+    "Be brief and honest: if you do not know, say so."
+)
+AROUND = 8
+"""What the model's own marks round a message cost; they are a few tokens each."""
+
+Message = dict[str, str]
+
+
+def build(
+    conversation: Sequence[tuple[str, str]],
+    *,
+    messages: int,
+    size: int,
+    system: str = SYSTEM,
+) -> list[Message]:
+    """The messages to send for the newest question in ``conversation``.
+
+    ``conversation`` is (role, content), oldest first, with roles ``user`` and ``assistant``. At
+    most ``messages`` of it are taken, whole, from the newest backwards, while everything together
+    stays within ``size`` bytes. The newest question is always there, even where it alone is too
+    large, since a part of a question is another question. What comes after it is left out, and
+    so are empty answers, which failed; the questions they belonged to stay, and neighbours of
+    one role become one message, because many models insist on taking turns.
+
+    :raises ValueError: there is no question
+    """
+    said = [(role, content) for role, content in conversation if content.strip()]
+    while said and said[-1][0] != "user":
+        said.pop()
+    if not said:
+        raise ValueError("a prompt needs a question")
+    instruction = [("system", system)] if system else []
+    room = size - sum(cost(content) for _, content in instruction)
+    return joined([*instruction, *newest(said, messages, room)])
+
+
+def newest(said: Sequence[tuple[str, str]], messages: int, size: int) -> Sequence[tuple[str, str]]:
+    """The end of ``said`` that fits; it begins with a question."""
+    taken = 1
+    size -= cost(said[-1][1])
+    for _, content in said[-2::-1]:
+        size -= cost(content)
+        if size < 0 or taken >= messages:
+            break
+        taken += 1
+    while said[-taken][0] != "user":
+        taken -= 1
+    return said[-taken:]
+
+
+def joined(said: Iterable[tuple[str, str]]) -> list[Message]:
+    """Neighbours of one role as one message."""
+    return [
+        {"role": role, "content": "\n\n".join(content for _, content in group)}
+        for role, group in groupby(said, key=itemgetter(0))
+    ]
+
+
+def cost(content: str) -> int:
+    """What a message takes of the budget."""
+    return len(content.encode("utf-8", "replace")) + AROUND

@@ -1,0 +1,179 @@
+"""The state of one reader who follows an answer that is being written."""
+
+import re
+from html import escape
+from itertools import pairwise
+
+from markupsafe import Markup
+
+from chatweb.rendering import blocks, changes, unfinished
+from chatweb.rendering.markdown import to_html
+
+LARGE = 4_000
+"""Characters; a larger open block is rendered anew only when it has grown by a 32nd."""
+
+# Characters that mean the same wherever they stand behind a word: no marks of Markdown, nothing
+# that HTML escapes, no white space but the blank.
+_PLAIN = re.compile(
+    r"[ !\"',.:?A-Za-z0-9-\u00c0-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\u2fff"
+    r"\u3001-\ud7ff\uf900-\ufdcf\uff00-\uffef\U00010000-\U0001fffd]*"
+)
+_LETTER = re.compile(r"[^\W\d_]")
+_AROUND_WORDS = re.compile(r"(?:</(?:strong|code)>)?(?:</(?:p|li|ul|ol|blockquote|h[3-6])>)+")
+_NOT_VERBATIM = re.compile("[\\0\\r\ud800-\udfff]")
+
+
+class Growing:
+    """What one reader's page shows of an answer that is being written."""
+
+    def __init__(self, position: int, shown: int | None = None) -> None:
+        """``shown``: offset of the open block the reader already has; None: it has nothing."""
+        self._position = position
+        self._resumed = shown
+        self._begun = False
+        self._text = ""  # all of the answer that this reader was told of
+        self._offset = shown or 0  # where the open block begins
+        self._end = 0  # what lies between is shown, what lies behind waits
+        self._html = ""  # the inside of the open block
+        self._fence = ""  # the code fence that the shown part ends in
+        self._words_may_follow = False
+
+    @property
+    def offset(self) -> int:
+        """Where the open block begins: the event's id."""
+        return self._offset
+
+    def update(self, text: str) -> str | None:
+        """Markup that brings the page from what it shows to ``text``, the whole text so far.
+
+        None when there is nothing to show. A half-made end waits for the next call.
+        """
+        if text == self._text:
+            return None
+        if not self._begun or not text.startswith(self._text):
+            return self._replace(text, finished=False)
+        self._text = text
+        change = self._words(text) if self._words_may_follow else None
+        if change is None and self._fence:
+            change = self._code(text)
+        if change is None:
+            change = self._advance(text, finished=False)
+        return change or None
+
+    def finish(self, text: str) -> str | None:
+        """The last change: afterwards the page shows ``blocks.body(position, text)``.
+
+        ``text`` may be shorter than, or different from, what was shown before.
+        """
+        if not self._begun and not text and self._resumed is None:
+            return None
+        if not self._begun or not text.startswith(self._text):
+            return self._replace(text, finished=True)
+        self._text = text
+        return self._advance(text, finished=True) or None
+
+    def _replace(self, text: str, *, finished: bool) -> str:
+        """The open block the reader has, or the whole body, made anew."""
+        starts = blocks.starts(text)
+        resumed = None if self._begun or self._resumed not in starts else self._resumed
+        first = starts.index(resumed) if resumed is not None else 0
+        self._begun = True
+        self._text = text
+        row = self._row(text, starts[first:], finished)
+        if resumed is None:
+            return changes.partial(f"#body-{self._position}", "innerHTML", row)
+        return changes.partial(self._target(resumed), "outerHTML", row)
+
+    def _row(self, text: str, starts: list[int], finished: bool) -> str:
+        """The blocks that begin at ``starts``; the last one is the open one from now on."""
+        closed = [
+            blocks.block(self._position, begin, to_html(text[begin:end]))
+            for begin, end in pairwise(starts)
+        ]
+        self._offset = starts[-1]
+        self._html = self._open_html(text, finished)
+        return "".join([*closed, blocks.block(self._position, self._offset, self._html)])
+
+    def _open_html(self, text: str, finished: bool) -> str:
+        """The open block as it is to be shown; notes what may follow without rendering."""
+        block = text[self._offset :]
+        self._fence, self._words_may_follow = "", False
+        if finished:
+            self._end = len(text)
+            return to_html(block)
+        scan = blocks.Scan(block)
+        if scan.fence:
+            kept, closing = unfinished.code(block, scan.fence, scan.fence_line), ""
+        else:
+            kept, closing = unfinished.words(block, "```" in block or "~~~" in block)
+        self._end = self._offset + len(kept)
+        html = str(to_html(kept + closing, growing=True))
+        if scan.fence and len(kept) > scan.fence_line and html.endswith("</code></pre></div>"):
+            self._fence = scan.fence
+        elif not scan.fence and not scan.defines:
+            self._words_may_follow = _ends_in_words(kept, html)
+        return html
+
+    def _words(self, text: str) -> str | None:
+        """Plain words behind plain words need no rendering; None: it is not only that."""
+        if not _PLAIN.fullmatch(text, self._end):
+            return None
+        words = text[self._end :].rstrip(" ")
+        return self._append(words, words)
+
+    def _code(self, text: str) -> str | None:
+        """More lines of code inside the open fence; None: it may have been closed."""
+        line = unfinished.last_line(text, self._end)
+        if _NOT_VERBATIM.search(text, line) or blocks.closed(self._fence, text, line):
+            return None
+        code = unfinished.code(text[line:], self._fence, -1)[self._end - line :]
+        return self._append(code, escape(code, quote=False))
+
+    def _append(self, added: str, html: str) -> str:
+        if not added:
+            return ""
+        self._end += len(added)
+        stable, closing = changes.split_closing(self._html)
+        self._html = f"{stable}{html}{closing}"
+        inside = ">:last-child" * closing.count("</")
+        return changes.partial(self._target(self._offset) + inside, "beforeend", html)
+
+    def _advance(self, text: str, *, finished: bool) -> str:
+        """The open block goes on, or ends and others follow."""
+        waiting, size = len(text) - self._end, len(text) - self._offset
+        if not finished and size > LARGE and waiting < size // 32:
+            return ""
+        scan = blocks.Scan(text, self._offset)
+        if scan.defines and self._offset:
+            return self._replace(text, finished=finished)
+        starts = [self._offset] if scan.defines else scan.starts
+        target, shown = self._target(self._offset), self._html
+        if len(starts) == 1:
+            self._html = self._open_html(text, finished)
+            return changes.within(target, shown, self._html)
+        first = changes.within(target, shown, to_html(text[starts[0] : starts[1]]))
+        row = self._row(text, starts[1:], finished)
+        return first + changes.partial(f"#body-{self._position}", "beforeend", row)
+
+    def _target(self, offset: int) -> str:
+        return f"#b{self._position}-{offset}"
+
+
+def _ends_in_words(kept: str, html: str) -> bool:
+    """Whether plain words behind ``kept`` would only be added at the end of ``html``."""
+    stable, closing = changes.split_closing(html)
+    line = kept[unfinished.last_line(kept) :]
+    return bool(
+        _LETTER.search(line)
+        and _PLAIN.fullmatch(line[-1])
+        and "://" not in line[line.rfind(" ") + 1 :]
+        and _AROUND_WORDS.fullmatch(closing)
+        and stable.endswith(line[-1])
+    )
+
+
+def snapshot(position: int, text: str) -> tuple[Markup, int]:
+    """The body of an unfinished answer as a page shows it, and the offset to connect with."""
+    state = Growing(position)
+    row = state._row(text, blocks.starts(text), finished=False)
+    return Markup(row), state.offset  # noqa: S704 - blocks are made of cleaned HTML

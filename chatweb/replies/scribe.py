@@ -1,0 +1,205 @@
+"""The scribe: one thread per process, database only.
+
+Every tick it writes what all live answers of the process have gained, in one transaction,
+whatever their number, and their ends; it sees who asked to stop, and renews the heartbeat while
+there is something to be alive for. Every few seconds it ends the answers of dead processes.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from uuid import UUID
+
+from flask import Flask
+from sqlalchemy.exc import IntegrityError
+
+from chatweb.replies.live import LiveText
+from chatweb.services import answers
+from chatweb.services.answers import Ending, Piece
+from chatweb.services.errors import Unavailable
+
+logger = logging.getLogger(__name__)
+
+TICK = 0.25
+SHORTEST_TICK = 0.05
+"""Seconds between two writes: usually, and when a first letter or an end is waiting."""
+
+BEAT = 1.0
+"""Seconds between two heartbeats."""
+
+AWAKE = 10.0
+"""Seconds the heart goes on after the last answer, so that a new one finds it fresh."""
+
+REAP = 1.0
+"""Seconds between two looks for answers of dead processes."""
+
+
+class Scribe:
+    """Keeps the live answers of this process. ``stop`` ends one whose reader asked for it."""
+
+    def __init__(self, app: Flask, process_id: UUID, stop: Callable[[LiveText, int], None]) -> None:
+        self.process_id = process_id
+        self._app = app
+        self._stop = stop
+        self._live: dict[int, LiveText] = {}
+        self._kept: dict[int, int] = {}
+        self._suspects: set[int] = set()
+        self._lock = threading.Lock()
+        self._urgent = threading.Event()
+        self._closing = False
+        self._beaten = self._steady_since = float("-inf")
+        self._active = self._reaped = time.monotonic()
+        self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
+        self._thread.start()
+
+    def add(self, live: LiveText) -> None:
+        with self._lock:
+            self._kept[live.answer_id] = len(live)
+            self._live[live.answer_id] = live
+
+    def find(self, answer_id: int) -> LiveText | None:
+        return self._live.get(answer_id)
+
+    def wake(self) -> None:
+        """Something waits that should not wait for the tick."""
+        self._urgent.set()
+
+    def be_alive(self) -> None:
+        """Make sure the heartbeat is fresh before an answer is entrusted to this process.
+
+        :raises Unavailable: the database is away
+        """
+        self._active = time.monotonic()
+        if self._active - self._beaten > 2 * BEAT:
+            answers.beat(self.process_id)
+            self._note_beat()
+
+    def close(self) -> None:
+        """Write what there is and end the thread."""
+        self._closing = True
+        self.wake()
+        self._thread.join(5.0)
+
+    def _run(self) -> None:
+        with self._app.app_context():
+            while not self._closing:
+                self._urgent.wait(TICK)
+                self._urgent.clear()
+                started = time.monotonic()
+                self._turn()
+                if not self._closing:
+                    time.sleep(max(0.0, SHORTEST_TICK - (time.monotonic() - started)))
+            self._turn()
+            self._retire()
+
+    def _turn(self) -> None:
+        try:
+            self._write()
+            if time.monotonic() - self._reaped > REAP:
+                self._reap()
+        except Unavailable as away:
+            # Texts wait in memory; readers follow them there until the database is back.
+            self._beaten = float("-inf")
+            logger.warning("answers could not be kept: %s", away)
+            time.sleep(TICK)
+        except Exception:
+            logger.exception("the scribe stumbled")
+            time.sleep(TICK)
+
+    def _write(self) -> None:
+        with self._lock:
+            lives = list(self._live.values())
+        if lives:
+            self._active = time.monotonic()
+        beat = time.monotonic() - self._beaten > BEAT and time.monotonic() - self._active < AWAKE
+        endings = [self._ending(live) for live in lives if live.end]
+        ending_ids = {ending.answer_id for ending in endings}
+        pieces = [self._piece(live) for live in lives if live.answer_id not in ending_ids]
+        gained = [piece for piece in pieces if piece.text]
+        if gained or endings or beat:
+            stops = self._keep(gained, endings, beat)
+        elif lives:
+            stops = answers.stops(self.process_id)
+        else:
+            return
+        for answer_id, seen in stops.items():
+            if live := self._live.get(answer_id):
+                self._stop(live, seen)
+
+    def _keep(self, gained: list[Piece], endings: list[Ending], beat: bool) -> Mapping[int, int]:
+        try:
+            kept = answers.keep(self.process_id, gained, endings, heartbeat=beat)
+        except IntegrityError:
+            self._drop_removed()
+            return {}
+        if beat:
+            self._note_beat()
+        for piece in gained:
+            self._kept[piece.answer_id] = piece.offset + len(piece.text)
+        for ending in endings:
+            self._let_go(ending, ending.answer_id in kept.ended)
+        return kept.stops
+
+    def _piece(self, live: LiveText) -> Piece:
+        offset = self._kept[live.answer_id]
+        return Piece(live.answer_id, offset, live.text()[offset:] if len(live) > offset else "")
+
+    def _ending(self, live: LiveText) -> Ending:
+        assert live.end is not None  # noqa: S101 for the type checker; the caller looked
+        text = live.text()
+        if live.end.status == "stopped" and live.seen_by_stopper is not None:
+            text = text[: live.seen_by_stopper]
+        return Ending(live.answer_id, live.end.status, text, live.end.details)
+
+    def _let_go(self, ending: Ending, was_first: bool) -> None:
+        """Tell the readers, who get what is stored even if somebody else ended the answer."""
+        with self._lock:
+            live = self._live.pop(ending.answer_id)
+            del self._kept[ending.answer_id]
+        live.finish(ending.text if was_first else answers.ended_text(ending.answer_id))
+
+    def _drop_removed(self) -> None:
+        """Let go of answers whose rows are gone, so that the others can be kept."""
+        with self._lock:
+            known = list(self._live)
+        for answer_id in set(known) - answers.streaming(known):
+            with self._lock:
+                live = self._live.pop(answer_id)
+                del self._kept[answer_id]
+            self._stop(live, 0)
+            live.finish()
+
+    def _note_beat(self) -> None:
+        now = time.monotonic()
+        if now - self._beaten > answers.QUIET / 2:
+            self._steady_since = now
+        self._beaten = now
+
+    def _reap(self) -> None:
+        """End what dead processes left behind.
+
+        After the database was away nobody's heart has beaten; so processes that have not been
+        steady themselves for a while do not judge others yet. An answer is ended when it is seen
+        twice: one that was committed a moment ago may not have reached this process's list.
+        """
+        self._reaped = time.monotonic()
+        orphans = answers.orphans(self.process_id) - set(self._live)
+        if not orphans:
+            self._suspects = set()
+            return
+        self.be_alive()
+        if time.monotonic() - self._steady_since < answers.QUIET:
+            return
+        if dead := sorted(orphans & self._suspects):
+            answers.interrupt(dead)
+            logger.warning("interrupted %d answers of dead processes", len(dead))
+        self._suspects = orphans
+
+    def _retire(self) -> None:
+        try:
+            answers.retire(self.process_id)
+        except Unavailable:
+            logger.warning("this process could not sign off: the database is away")

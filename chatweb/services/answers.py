@@ -1,0 +1,272 @@
+"""Answers in progress: kept piece by piece, followed from elsewhere, ended exactly once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    Connection,
+    bindparam,
+    case,
+    column,
+    delete,
+    null,
+    or_,
+    select,
+    update,
+    values,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+
+from chatweb.database import reading, writing
+from chatweb.database.types import AnyRow, now_seconds
+from chatweb.models import Message, Process, ReplyPiece
+from chatweb.models.message import BigId
+from chatweb.services.conversations import TO_THE_END, locked
+from chatweb.services.owners import Owner
+
+QUIET = 5.0
+"""Seconds without a heartbeat after which a process counts as dead."""
+
+CUT = "The server stopped while this was being written. What had arrived is kept."
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Text of an answer from ``offset`` (characters) on."""
+
+    answer_id: int
+    offset: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an answer ended, with its whole text."""
+
+    answer_id: int
+    status: str
+    text: str
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What :func:`keep` did, and what it learned on the way."""
+
+    ended: frozenset[int]
+    stops: Mapping[int, int]
+    """Answers that somebody asked to stop, with the number of characters they had seen."""
+
+
+STOPS = select(Message.id, Message.stop_at).where(
+    Message.process_id == bindparam("process_id"),
+    Message.status == "streaming",
+    Message.stop_at.is_not(None),
+)
+END = (
+    update(Message)
+    .where(Message.id == bindparam("answer_id"), Message.status == "streaming")
+    .values(
+        status=bindparam("ended"), content=bindparam("text"), details=bindparam("known"),
+        ended_at=bindparam("now"), process_id=null(), stop_at=null(),
+    )
+)  # fmt: skip
+FORGET_PIECES = delete(ReplyPiece).where(
+    ReplyPiece.message_id.in_(bindparam("answer_ids", expanding=True))
+)
+ORPHANS = (
+    select(Message.id, Message.process_id)
+    .join(Process, Process.id == Message.process_id)
+    .where(
+        Message.status == "streaming",
+        or_(
+            Process.heartbeat < now_seconds() - QUIET,
+            Process.id == bindparam("process_id"),
+        ),
+    )
+)
+PIECES = (
+    select(ReplyPiece.text)
+    .where(ReplyPiece.message_id == bindparam("answer_id"))
+    .order_by(ReplyPiece.offset)
+)
+
+
+def beat(process_id: UUID) -> None:
+    """Say that this process lives."""
+    with writing() as connection:
+        _beat(connection, process_id)
+        connection.commit()
+
+
+def _beat(connection: Connection, process_id: UUID) -> None:
+    upsert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    connection.execute(
+        upsert(Process)
+        .values(id=process_id, heartbeat=now_seconds())
+        .on_conflict_do_update(index_elements=["id"], set_={"heartbeat": now_seconds()})
+    )
+
+
+def keep(
+    process_id: UUID, pieces: Sequence[Piece], endings: Sequence[Ending], *, heartbeat: bool
+) -> Kept:
+    """Write what all live answers of a process gained, in one transaction.
+
+    An answer that is no longer streaming keeps the end it has: it is missing in ``ended``.
+    """
+    with writing() as connection:
+        if heartbeat:
+            _beat(connection, process_id)
+        if pieces:
+            _add_pieces(connection, pieces)
+        ended = frozenset(each.answer_id for each in endings if _end(connection, each))
+        if endings:
+            connection.execute(FORGET_PIECES, {"answer_ids": [each.answer_id for each in endings]})
+        stops = _stops(connection, process_id)
+        connection.commit()
+    return Kept(ended, stops)
+
+
+def stops(process_id: UUID) -> Mapping[int, int]:
+    """As in :class:`Kept`, for when there is nothing to write."""
+    with reading() as connection:
+        return _stops(connection, process_id)
+
+
+def _stops(connection: Connection, process_id: UUID) -> Mapping[int, int]:
+    rows = connection.execute(STOPS, {"process_id": process_id}).all()
+    return {row.id: row.stop_at for row in rows}
+
+
+def _add_pieces(connection: Connection, pieces: Sequence[Piece]) -> None:
+    # After a commit whose outcome is unclear the same offset comes again, with more text.
+    upsert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+    add = upsert(ReplyPiece)
+    connection.execute(
+        add.on_conflict_do_update(
+            index_elements=["message_id", "offset"], set_={"text": add.excluded.text}
+        ),
+        [
+            {"message_id": each.answer_id, "offset": each.offset, "text": each.text}
+            for each in pieces
+        ],
+    )
+
+
+def _end(connection: Connection, ending: Ending) -> bool:
+    result = connection.execute(
+        END,
+        {
+            "answer_id": ending.answer_id, "ended": ending.status, "text": ending.text,
+            "known": dict(ending.details), "now": datetime.now(UTC),
+        },
+    )  # fmt: skip
+    return bool(result.rowcount)
+
+
+def request_stop(
+    owner: Owner, conversation_id: UUID, position: int, seen: int | None
+) -> AnyRow | None:
+    """Note that an answer shall stop, for the process it lives in.
+
+    :returns: its id and the number of characters to keep; None when it has ended already
+    :raises NotFound: no such message of this owner
+    """
+    with writing() as connection:
+        locked(connection, owner, conversation_id)
+        row = connection.execute(
+            update(Message)
+            .where(
+                Message.conversation_id == conversation_id,
+                Message.position == position,
+                Message.status == "streaming",
+            )
+            .values(stop_at=TO_THE_END if seen is None else min(max(seen, 0), TO_THE_END))
+            .returning(Message.id, Message.stop_at)
+        ).first()
+        connection.commit()
+    return row
+
+
+def orphans(process_id: UUID) -> set[int]:
+    """Streaming answers of processes that have gone quiet, and those said to be this one's."""
+    with reading() as connection:
+        rows = connection.execute(ORPHANS, {"process_id": process_id}).all()
+    return {row.id for row in rows}
+
+
+def interrupt(answer_ids: Sequence[int]) -> None:
+    """End answers that nobody writes any more, with the text that was kept."""
+    with writing() as connection:
+        for answer_id in answer_ids:
+            text = "".join(connection.execute(PIECES, {"answer_id": answer_id}).scalars())
+            _end(connection, Ending(answer_id, "interrupted", text, {"reason": CUT}))
+        connection.execute(FORGET_PIECES, {"answer_ids": list(answer_ids)})
+        connection.commit()
+
+
+def retire(process_id: UUID) -> None:
+    """Forget processes that are over: this one, and dead ones without answers."""
+    has_answers = select(Message.id).where(Message.process_id == Process.id).exists()
+    with writing() as connection:
+        connection.execute(
+            delete(Process).where(
+                or_(Process.id == process_id, Process.heartbeat < now_seconds() - 100 * QUIET),
+                ~has_answers,
+            )
+        )
+        connection.commit()
+
+
+def followed(offsets: Mapping[int, int]) -> Sequence[AnyRow]:
+    """What answers that live elsewhere gained: rows of id, status, final content, offset, text.
+
+    ``offsets`` gives for each answer the number of characters known.
+    """
+    known = (
+        values(column("id", BigId), column("at", Message.position.type), name="known")
+        .data(list(offsets.items()))
+        .cte()
+    )
+    final = case((Message.status != "streaming", Message.content))
+    statement = (
+        select(
+            Message.id, Message.status, final.label("content"), ReplyPiece.offset, ReplyPiece.text
+        )
+        .join(known, known.c.id == Message.id)
+        .outerjoin(
+            ReplyPiece,
+            (ReplyPiece.message_id == Message.id) & (ReplyPiece.offset >= known.c.at),
+        )
+        .order_by(Message.id, ReplyPiece.offset)
+    )
+    with reading() as connection:
+        return connection.execute(statement).all()
+
+
+def streaming(answer_ids: Sequence[int]) -> set[int]:
+    """Those of ``answer_ids`` that are there and being written."""
+    with reading() as connection:
+        rows = connection.execute(
+            select(Message.id).where(Message.id.in_(answer_ids), Message.status == "streaming")
+        )
+        return set(rows.scalars())
+
+
+def ended_text(answer_id: int) -> str:
+    """The text an answer ended with; empty when its row is gone."""
+    with reading() as connection:
+        statement = select(Message.content).where(Message.id == answer_id)
+        return connection.execute(statement).scalar() or ""
+
+
+def text_so_far(answer_id: int) -> str:
+    """The pieces kept of an answer in progress."""
+    with reading() as connection:
+        return "".join(connection.execute(PIECES, {"answer_id": answer_id}).scalars())

@@ -1,0 +1,161 @@
+"""Conversations as wholes: finding, listing, renaming, deleting. Asking is in ``questions``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, exists, select, tuple_, update
+
+from chatweb.database import reading, writing
+from chatweb.database.types import AnyRow
+from chatweb.models import Conversation, Message
+from chatweb.services import texts
+from chatweb.services.cursors import Cursor
+from chatweb.services.errors import NotFound
+from chatweb.services.owners import Owner
+
+PAGE = 50
+"""Conversations in a list."""
+
+TO_THE_END = 2**31 - 1
+"""As the number of characters seen: all there are."""
+
+MINE = (Conversation.id == bindparam("id")) & (Conversation.owner_id == bindparam("owner_id"))
+THERE = MINE & (Conversation.status != "deleted")
+RUNNING = exists().where(
+    Message.conversation_id == Conversation.id, Message.status == "streaming"
+).correlate(Conversation)  # fmt: skip
+
+ROW = (
+    Conversation.id,
+    Conversation.title,
+    Conversation.status,
+    Conversation.message_count,
+    Conversation.head,
+    Conversation.last_message_at,
+)
+
+FIND = select(*ROW, RUNNING.label("running")).where(THERE)
+LOCK = select(*ROW, Conversation.owner_id).where(THERE).with_for_update()
+NEWEST = (
+    select(*ROW, RUNNING.label("running"))
+    .where(Conversation.owner_id == bindparam("owner_id"), Conversation.status == "active")
+    .order_by(Conversation.last_message_at.desc(), Conversation.id.desc())
+    .limit(bindparam("limit"))
+)
+OLDER = NEWEST.where(
+    tuple_(Conversation.last_message_at, Conversation.id)
+    < tuple_(bindparam("at", type_=Conversation.last_message_at.type), bindparam("before"))
+)
+
+
+def find(owner: Owner, conversation_id: UUID) -> AnyRow:
+    """One conversation.
+
+    :raises NotFound: no such conversation of this owner, or it is deleted
+    """
+    with reading() as connection:
+        row = connection.execute(FIND, {"id": conversation_id, "owner_id": owner.id}).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def recent(
+    owner: Owner, before: str | None = None, limit: int = PAGE
+) -> tuple[Sequence[AnyRow], str | None]:
+    """Conversations, newest first, and the cursor of those that follow."""
+    cursor = Cursor.read(before)
+    values: dict[str, Any] = {"owner_id": owner.id, "limit": limit + 1}
+    with reading() as connection:
+        if cursor:
+            rows = connection.execute(OLDER, values | {"at": cursor.at, "before": cursor.id}).all()
+        else:
+            rows = connection.execute(NEWEST, values).all()
+    if len(rows) <= limit:
+        return rows, None
+    last = rows[limit - 1]
+    return rows[:limit], str(Cursor(last.last_message_at, last.id))
+
+
+def rename(owner: Owner, conversation_id: UUID, title: str) -> None:
+    """Give a conversation the title a person chose; trimmed to one line of 120 characters.
+
+    :raises NotFound: no such conversation of this owner
+    """
+    _change(owner, conversation_id, title=texts.title(title), title_source="person")
+
+
+def delete(owner: Owner, conversation_id: UUID) -> None:
+    """Take a conversation out of every list, and stop its answer; :func:`restore` undoes it.
+
+    :raises NotFound: no such conversation of this owner
+    """
+    with writing() as connection:
+        locked(connection, owner, conversation_id)
+        connection.execute(
+            update(Conversation).where(Conversation.id == conversation_id).values(status="deleted")
+        )
+        connection.execute(
+            update(Message)
+            .where(Message.conversation_id == conversation_id, Message.status == "streaming")
+            .values(stop_at=TO_THE_END)
+        )
+        connection.commit()
+
+
+def restore(owner: Owner, conversation_id: UUID) -> None:
+    """Bring a deleted conversation back; one that is not deleted stays as it is.
+
+    :raises NotFound: no such conversation of this owner
+    """
+    with writing() as connection:
+        result = connection.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation_id, Conversation.owner_id == owner.id)
+            .where(Conversation.status == "deleted")
+            .values(status="active")
+        )
+        if not result.rowcount:
+            locked(connection, owner, conversation_id)
+        connection.commit()
+
+
+def deleted(owner: Owner, conversation_id: UUID) -> AnyRow:
+    """A deleted conversation, to offer its way back.
+
+    :raises NotFound: no deleted conversation of this owner
+    """
+    with reading() as connection:
+        row = connection.execute(
+            select(*ROW).where(
+                Conversation.id == conversation_id,
+                Conversation.owner_id == owner.id,
+                Conversation.status == "deleted",
+            )
+        ).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _change(owner: Owner, conversation_id: UUID, **values: Any) -> None:
+    with writing() as connection:
+        locked(connection, owner, conversation_id)
+        connection.execute(
+            update(Conversation).where(Conversation.id == conversation_id).values(**values)
+        )
+        connection.commit()
+
+
+def locked(connection: Connection, owner: Owner, conversation_id: UUID) -> AnyRow:
+    """A conversation, held until the transaction ends.
+
+    :raises NotFound: no such conversation of this owner, or it is deleted
+    """
+    conversation = connection.execute(LOCK, {"id": conversation_id, "owner_id": owner.id}).first()
+    if conversation is None:
+        raise NotFound
+    return conversation

@@ -1,0 +1,30 @@
+"""What a service refuses, as sentences for the person. HTTP numbers live elsewhere."""
+
+from __future__ import annotations
+
+from chatweb.database import Unavailable
+
+__all__ = ["Conflict", "Invalid", "NotFound", "ServiceError", "TooMany", "Unavailable"]
+
+
+class ServiceError(Exception):
+    """Something was refused and nothing was changed; the message is a sentence for the person."""
+
+
+class NotFound(ServiceError):
+    """Not there, or not theirs: both look the same."""
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing here, or it belongs to somebody else.")
+
+
+class Invalid(ServiceError):
+    """What was sent cannot be taken as it is."""
+
+
+class Conflict(ServiceError):
+    """Not possible in the state things are in."""
+
+
+class TooMany(ServiceError):
+    """More than is allowed in a while."""

@@ -1,0 +1,120 @@
+"""Reading messages: the branch shown, from its head towards the root, by pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import bindparam, literal_column, select
+
+from chatweb.database import reading
+from chatweb.database.types import AnyRow
+from chatweb.models import Conversation, Message
+from chatweb.services.errors import NotFound
+from chatweb.services.owners import Owner
+
+PAGE = 50
+"""Messages on a page."""
+
+COLUMNS = (
+    Message.id,
+    Message.conversation_id,
+    Message.position,
+    Message.parent,
+    Message.role,
+    Message.status,
+    Message.content,
+    Message.created_at,
+    Message.details.label("details"),
+)
+
+
+def _branch() -> Any:
+    """The branch that ends at ``start``, newest first, ``depth`` messages long at most.
+
+    Parents come before their children, so no sorting is needed and the cost is that of the page,
+    however long the conversation is.
+    """
+    newest: Any = select(
+        Message.position, Message.parent, literal_column("1").label("depth")
+    ).where(
+        Message.conversation_id == bindparam("conversation_id"),
+        Message.position == bindparam("start"),
+    )
+    branch = newest.cte("branch", recursive=True)
+    return branch.union_all(
+        select(Message.position, Message.parent, branch.c.depth + 1).where(
+            Message.conversation_id == bindparam("conversation_id"),
+            Message.position == branch.c.parent,
+            branch.c.depth < bindparam("depth"),
+        )
+    )
+
+
+BRANCH = _branch()
+SHOWN = (
+    select(*COLUMNS)
+    .join(BRANCH, Message.position == BRANCH.c.position)
+    .where(Message.conversation_id == bindparam("conversation_id"))
+    .order_by(Message.position.desc())
+)
+ONE = (
+    select(*COLUMNS)
+    .join(Conversation, Conversation.id == Message.conversation_id)
+    .where(
+        Message.conversation_id == bindparam("conversation_id"),
+        Message.position == bindparam("position"),
+        Message.owner_id == bindparam("owner_id"),
+        Conversation.status != "deleted",
+    )
+)
+
+
+class Page(NamedTuple):
+    """Messages, oldest first, and the position before which there are more."""
+
+    messages: Sequence[AnyRow]
+    older: int | None
+
+
+def shown(conversation_id: UUID, head: int, limit: int = PAGE) -> Page:
+    """The newest messages of the branch that ends at ``head``; the caller has checked whose."""
+    with reading() as connection:
+        rows = connection.execute(
+            SHOWN, {"conversation_id": conversation_id, "start": head, "depth": limit + 1}
+        ).all()
+    oldest_first = rows[:limit][::-1]
+    return Page(oldest_first, oldest_first[0].position if len(rows) > limit else None)
+
+
+def older(owner: Owner, conversation_id: UUID, before: int, limit: int = PAGE) -> Page:
+    """The messages that lead to the one at ``before``.
+
+    :raises NotFound: no such message of this owner
+    """
+    parent = find(owner, conversation_id, before).parent
+    return shown(conversation_id, parent, limit) if parent else Page([], None)
+
+
+def find(owner: Owner, conversation_id: UUID, position: int) -> AnyRow:
+    """One message.
+
+    :raises NotFound: no such message of this owner
+    """
+    if position >= 2**31:
+        raise NotFound
+    with reading() as connection:
+        row = connection.execute(
+            ONE,
+            {"conversation_id": conversation_id, "position": position, "owner_id": owner.id},
+        ).first()
+    if row is None:
+        raise NotFound
+    return row
+
+
+def leading_to(conversation_id: UUID, position: int, limit: int) -> list[tuple[str, str]]:
+    """Role and text of the last ``limit`` messages up to ``position``, oldest first."""
+    rows = shown(conversation_id, position, limit).messages
+    return [(row.role, row.content) for row in rows]

@@ -1,0 +1,70 @@
+"""Rules for what people type, the same in front of both databases."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from chatweb.services.errors import Invalid
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+"""NUL is refused by PostgreSQL, lone surrogates by both; each becomes U+FFFD."""
+
+INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+"""Letters by their category that show nothing (Hangul fillers, the empty Braille cell)."""
+
+TITLE_LENGTH = 120
+FIRST_WORDS_LENGTH = 60
+NO_TITLE = "Untitled chat"
+MARKS_BEFORE_WORDS = re.compile(r"^[\s#>*\-+`_~=|]+")
+
+
+def storable(text: str) -> str:
+    """``text`` as both databases keep it, with line ends as ``\\n``."""
+    return UNSTORABLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def question(text: str, longest: int) -> str:
+    """``text`` as it is stored.
+
+    :raises Invalid: nothing visible in it, or more than ``longest`` characters
+    """
+    text = storable(text)
+    if not is_visible(text):
+        raise Invalid("There is nothing to send yet: write a question first.")
+    if len(text) > longest:
+        raise Invalid(
+            f"This is {len(text):,} characters long; a message may have at most {longest:,}. "
+            "Shorten it, or send it in parts."
+        )
+    return text
+
+
+def is_visible(text: str) -> bool:
+    """Whether anything in ``text`` leaves a mark on the page."""
+    return any(
+        unicodedata.category(letter)[0] not in "CZM" and letter not in INVISIBLE for letter in text
+    )
+
+
+def title(text: str) -> str:
+    """A title somebody chose: one line, at most 120 characters."""
+    text = " ".join(storable(text).split())[:TITLE_LENGTH].rstrip()
+    return text if is_visible(text) else NO_TITLE
+
+
+def first_words(text: str) -> str:
+    """The title a conversation begins with: the first line of its first question."""
+    for line in text.split("\n"):
+        words = " ".join(MARKS_BEFORE_WORDS.sub("", line).split())
+        if is_visible(words):
+            return shortened(words)
+    return NO_TITLE
+
+
+def shortened(words: str) -> str:
+    if len(words) <= FIRST_WORDS_LENGTH:
+        return words
+    cut = words[:FIRST_WORDS_LENGTH]
+    at_word, space, _ = cut.rpartition(" ")
+    return (at_word if space and len(at_word) > FIRST_WORDS_LENGTH // 2 else cut).rstrip() + "…"

@@ -1,0 +1,79 @@
+"""How gunicorn serves chatweb: found by itself by ``gunicorn wsgi:app``."""
+
+import os
+import socket
+
+import gunicorn.util
+
+from chatweb import logs, replies
+from chatweb.config import HOSTS_NEEDED, WrongSetting, is_loopback, load
+from chatweb.llm import local
+
+try:
+    settings = load()
+except WrongSetting as wrong:
+    raise SystemExit(f"chatweb cannot start: {wrong}") from None
+
+bind = f"{settings.host}:{settings.port}"
+workers = settings.web_concurrency
+worker_class = "gthread"
+threads = settings.threads
+graceful_timeout = settings.graceful_timeout
+keepalive = 10
+# The code is loaded once, before the workers are forked: a quick start, and shared memory.
+preload_app = True
+# By default gunicorn opens a control socket in the home folder.
+control_socket_disable = True
+logconfig_dict = logs.configuration(settings.log_level)
+
+if not settings.llm_base_url:
+    # Chosen before the workers are forked, so that all of them know it.
+    local.choose_address()
+
+
+def _close_quickly(sock, timeout=0.02):
+    """gunicorn 27 closes connections on a worker's main thread and waits up to 2 s for the
+    client; three idle ones would hold up everybody."""
+    _close_graceful(sock, timeout=timeout)
+
+
+_close_graceful = gunicorn.util.close_graceful
+gunicorn.util.close_graceful = _close_quickly
+
+
+def on_starting(server):
+    addresses = [address for address in server.cfg.address if isinstance(address, tuple)]
+    for host, port in addresses:
+        if not settings.hosts and not is_loopback(host):
+            raise SystemExit(f"chatweb cannot start: {HOSTS_NEEDED}")
+        if "GUNICORN_FD" not in os.environ and port and is_taken(host, port):
+            raise SystemExit(
+                f"chatweb cannot start: port {port} on {host} is in use; choose another with PORT."
+            )
+    if not settings.llm_base_url:
+        server.local_model = local.start(local.choose_address())
+
+
+def is_taken(host, port):
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return True
+    return False
+
+
+def when_ready(server):
+    for listener in server.LISTENERS:
+        host, port = listener.sock.getsockname()[:2]
+        print(f"chatweb is ready: http://{host}:{port}", flush=True)
+
+
+def worker_exit(server, worker):
+    replies.shut_down(worker.app.callable)
+
+
+def on_exit(server):
+    if model := getattr(server, "local_model", None):
+        model.stop()
