@@ -1,7 +1,9 @@
 """How gunicorn serves chatweb: found by itself by ``gunicorn wsgi:app``."""
 
 import os
+import signal
 import socket
+import sys
 
 import gunicorn.util
 
@@ -65,6 +67,9 @@ def is_taken(host, port):
 
 
 def when_ready(server):
+    if sys.stdin.isatty():
+        # A terminal that is closed sends what gunicorn takes for "reload": it would go on unseen.
+        signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     for listener in server.LISTENERS:
         host, port = listener.sock.getsockname()[:2]
         print(f"chatweb is ready: http://{host}:{port}", flush=True)

@@ -34,7 +34,6 @@ composer.addEventListener("htmx:before:request", (event) => {
 });
 composer.addEventListener("htmx:after:request", (event) => {
   if (event.target !== composer || !event.detail.ctx.response.raw.ok) return;
-  document.getElementById("notice").replaceChildren();
   if (box.value === sent) box.value = "";
   fit();
   if (!touch.matches) box.focus({ preventScroll: true });

@@ -46,6 +46,7 @@ const messageOf = (stream) => stream.closest(".message");
 const again = (event) => {
   const status = event.detail.ctx?.response?.status;
   if (!event.target.matches(".stream") || (status < 500 && status !== 429)) return;
+  if (status) event.detail.ctx.hx = {};  // said below the answer, not in a notice as well
   messageOf(event.target).dataset.connection = "lost";
   setTimeout(() => htmx.trigger(event.target, "resume"), 2000);
 };
@@ -78,10 +79,7 @@ function speak(message, ended) {
   if (words) announcer.textContent = words;
 }
 setInterval(() => {
-  for (const stream of messages.querySelectorAll(".stream")) {
-    const message = messageOf(stream);
-    speak(message, false);
-  }
+  for (const stream of messages.querySelectorAll(".stream")) speak(messageOf(stream), false);
 }, 3000);
 
 // A long wait shows its seconds.

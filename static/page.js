@@ -60,6 +60,9 @@ function notify(text) {
   notice.querySelector(".notice-text").textContent = text;
   document.getElementById("notice").replaceChildren(notice);
 }
+document.addEventListener("htmx:after:request", (event) => {
+  if (event.detail.ctx.response.raw.ok) document.getElementById("notice").replaceChildren();
+});
 document.addEventListener("htmx:error", (event) => {
   const source = event.detail.ctx?.sourceElement;
   if (!source || source.matches(".stream")) return;

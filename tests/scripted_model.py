@@ -392,7 +392,7 @@ class Answer:
         end = {"model": self.script.model, "choices": [choice({}, self.script.finish_reason)]}
         events = [end]
         if self.script.usage and self.request.body.get("stream_options", {}).get("include_usage"):
-            used = {"choices": [], "usage": self.used(self.request.sent)}
+            used: dict[str, Any] = {"choices": [], "usage": self.used(self.request.sent)}
             events.append({"model": self.script.model, **used})
         data = b"".join(b"data: " + json.dumps(item).encode() + b"\n\n" for item in events)
         await self.connection.write(data + (b"data: [DONE]\n\n" if done else b""))

@@ -89,7 +89,7 @@ class Server:
         return psutil.Process(self._process.pid)
 
     def start(self, *, patience: float = 30) -> None:
-        """Start gunicorn and return when ``/livez`` answers 200."""
+        """Start gunicorn and return when ``/livez`` answers 200 and every worker is there."""
         self._process = start(
             [sys.executable, "-m", "gunicorn", "wsgi:app"],
             log=self._log,
@@ -143,7 +143,8 @@ class Server:
             contextlib.closing(connection),
         ):
             connection.request("GET", "/livez")
-            return connection.getresponse().status == 200
+            serves = connection.getresponse().status == 200
+            return serves and len(self.worker_pids()) == int(self.settings["WEB_CONCURRENCY"])
         return False
 
 

@@ -40,8 +40,7 @@ def events(owner: Owner, message: Any, after: int | None) -> Iterator[str]:
                 yield htmx.event(change, id=state.offset)
         else:
             change = state.finish(glimpse.text) or ""
-            ended = messages.find(owner, message.conversation_id, message.position)
-            yield htmx.event(change + render_ended(ended))
+            yield htmx.event(change + render_ended(owner, message))
             yield htmx.event("", name="done")
 
 
@@ -74,7 +73,7 @@ def stop(conversation_id: UUID, position: int) -> AnyResponse | str:
         return back_to(conversation_id, position)
     message = messages.find(owner(), conversation_id, position)
     # One that has not ended yet, because the database is slow, tells its end by its stream.
-    return Response(status=204) if message.status == "streaming" else render_ended(message)
+    return Response(status=204) if message.status == "streaming" else render_ended(owner(), message)
 
 
 @answers.post("/<int:position>/retry")

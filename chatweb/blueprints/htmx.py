@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Response, request, stream_with_context
 
-from chatweb.services.errors import Unavailable
+from chatweb.services.errors import NotFound, Unavailable
 
 EVENT_STREAM = "text/event-stream"
 
@@ -51,14 +51,19 @@ def last_event_id() -> int | None:
 
 
 def event_stream(events: Iterator[str]) -> Response:
-    """Send ``events`` as they come. When the database goes away the stream just ends: the page
-    connects again by itself."""
+    """Send ``events`` as they come.
+
+    When the database goes away the stream just ends: the page connects again by itself. When the
+    conversation goes, there is nothing more to follow.
+    """
 
     def guarded() -> Iterator[str]:
         try:
             yield from events
         except Unavailable:
             return
+        except NotFound:
+            yield event("", name="done")
 
     headers: dict[str, Any] = {"X-Accel-Buffering": "no"}
     return Response(stream_with_context(guarded()), mimetype=EVENT_STREAM, headers=headers)

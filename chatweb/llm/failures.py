@@ -78,7 +78,7 @@ def without_secrets(text: object, key: str = "", limit: int = 200) -> str:
     line = " ".join(str(text)[: limit * 4].split())
     if key:
         line = line.replace(key, "[key]")
-    return LOOKS_SECRET.sub("[…]", line)[:limit].encode("ascii", "backslashreplace").decode()
+    return LOOKS_SECRET.sub("[…]", line)[:limit].encode("unicode_escape").decode()
 
 
 def refusal(status: int, body: Any, headers: Mapping[str, str], key: str = "") -> ModelError:

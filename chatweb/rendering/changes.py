@@ -3,7 +3,6 @@
 import re
 
 _TAG = re.compile(r"<(/?)([a-z0-9]+)[^>]*>")
-_CLOSING = re.compile(r"(?:</[a-z0-9]+>)*\Z")
 _VOID = frozenset({"br", "hr"})
 
 
@@ -23,14 +22,13 @@ def within(target: str, shown: str, wanted: str) -> str:
 
 def split_closing(html: str) -> tuple[str, str]:
     """``html`` and the closing tags at its end."""
-    found = _CLOSING.search(html, _before_closing(html))
-    end = found.start() if found else len(html)
+    end = len(html)
+    while html.endswith(">", 0, end):
+        tag = html.rfind("<", 0, end)
+        if html[tag + 1] != "/":
+            break
+        end = tag
     return html[:end], html[end:]
-
-
-def _before_closing(html: str) -> int:
-    """A place from which the closing tags at the end can be searched in little time."""
-    return max(0, html.rfind("<", 0, max(0, len(html) - 300)))
 
 
 def _appended(target: str, shown: str, wanted: str) -> str | None:

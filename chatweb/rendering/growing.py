@@ -9,8 +9,8 @@ from markupsafe import Markup
 from chatweb.rendering import blocks, changes, unfinished
 from chatweb.rendering.markdown import to_html
 
-LARGE = 4_000
-"""Characters; a larger open block is rendered anew only when it has grown by a 32nd."""
+LARGE = 1_000
+"""Characters; a larger open block is rendered anew only when a 32nd of the surplus is new."""
 
 # Characters that mean the same wherever they stand behind a word: no marks of Markdown, nothing
 # that HTML escapes, no white space but the blank.
@@ -141,7 +141,7 @@ class Growing:
     def _advance(self, text: str, *, finished: bool) -> str:
         """The open block goes on, or ends and others follow."""
         waiting, size = len(text) - self._end, len(text) - self._offset
-        if not finished and size > LARGE and waiting < size // 32:
+        if not finished and waiting < (size - LARGE) // 32:
             return ""
         scan = blocks.Scan(text, self._offset)
         if scan.defines and self._offset:

@@ -16,7 +16,8 @@ INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 TITLE_LENGTH = 120
 FIRST_WORDS_LENGTH = 60
 NO_TITLE = "Untitled chat"
-MARKS_BEFORE_WORDS = re.compile(r"^[\s#>*\-+`_~=|]+")
+MARKS = re.compile(r"^[\s#>*\-+_~=|]+|[*`]+")
+"""Markdown that says nothing in a title."""
 
 
 def storable(text: str) -> str:
@@ -56,7 +57,7 @@ def title(text: str) -> str:
 def first_words(text: str) -> str:
     """The title a conversation begins with: the first line of its first question."""
     for line in text.split("\n"):
-        words = " ".join(MARKS_BEFORE_WORDS.sub("", line).split())
+        words = " ".join(MARKS.sub("", line).split())
         if is_visible(words):
             return shortened(words)
     return NO_TITLE

@@ -16,7 +16,7 @@ import pytest
 
 from chatweb.llm.client import Client, Endpoint
 from chatweb.llm.failures import SENTENCES
-from tests.llm.conftest import KEY, Ask, Asked, answer, asking
+from tests.llm.asking import KEY, Ask, Asked, answer, asking
 from tests.scripted_model import Script, ScriptedModel, answer_to
 
 ROOT = Path(__file__).parents[2]

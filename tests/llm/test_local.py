@@ -6,66 +6,17 @@ import http.client
 import json
 import os
 import signal
-import subprocess
 import sys
-import textwrap
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 
 from chatweb.llm import local, prompts, supervisor
-from tests.llm.conftest import Asked, answer, asking
-from tests.llm.waiting import until
-
-ROOT = Path(__file__).parents[2]
-STARTER = """
-    import sys, time
-    from pathlib import Path
-    from chatweb.llm import local
-    weights = Path(sys.argv[1]) if sys.argv[1:] else None
-    running = local.start(local.choose_address(), weights)
-    print(running.process.pid, flush=True)
-    sys.stdin.readline()
-    running.stop()
-"""
-
-
-class Starter:
-    """A process that starts the local model, as gunicorn's master does."""
-
-    def __init__(self, errors: Path, *arguments: str) -> None:
-        environ: dict[str, str] = dict(os.environ)
-        environ.pop(supervisor.ADDRESS, None)
-        self.address = local.choose_address(environ)
-        self.errors = errors
-        command = [sys.executable, "-c", textwrap.dedent(STARTER), *arguments]
-        with errors.open("wb") as log:
-            self.process = subprocess.Popen(  # noqa: S603, ours
-                command, cwd=ROOT, env=environ, text=True, stderr=log,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            )  # fmt: skip
-        assert self.process.stdout
-        self.supervisor = psutil.Process(int(self.process.stdout.readline()))
-
-    @property
-    def servers(self) -> list[psutil.Process]:
-        try:
-            return self.supervisor.children()
-        except psutil.NoSuchProcess:
-            return []
-
-    def ready(self) -> bool:
-        return until(lambda: local.is_ready(self.address), 30)
-
-    def log(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.errors.read_text().splitlines()]
-
-    def end(self) -> None:
-        self.process.kill()
-        self.process.communicate()
+from tests.llm.asking import Asked, answer, asking
+from tests.llm.starting import Starter, gone, until
 
 
 @pytest.fixture
@@ -74,10 +25,6 @@ def starter(tmp_path: Path) -> Iterator[Starter]:
     assert starter.ready()
     yield starter
     starter.end()
-
-
-def gone(*processes: psutil.Process) -> bool:
-    return until(lambda: not any(process.is_running() for process in processes))
 
 
 def test_the_address_is_chosen_once_and_inherited() -> None:
@@ -108,16 +55,25 @@ def test_it_answers(local_address: local.LocalAddress) -> None:
     "letters", ["0123456789 ", "😀🚀👩‍👩‍👧", "我今天想知道", "a[i]+=b;\n"], ids=ascii
 )
 def test_the_longest_prompt_fits(local_address: local.LocalAddress, letters: str) -> None:
-    endpoint = local.endpoint_from(local_address)
     content = (letters * 400).encode()[:120].decode(errors="ignore")
     talk = [(role, content) for _ in range(20) for role in ("user", "assistant")]
-    built = prompts.build([*talk, ("user", "Yes?")], messages=20, size=endpoint.prompt_size)
+    built = prompts.build([*talk, ("user", "Yes?")], messages=20, size=local.PROMPT_SIZE)
     assert len(built) > 8
 
-    short = replace(endpoint, max_tokens=1)
-    outcome = asking(short, lambda client: client.answer(built, lambda text: None))
+    prompt = post(local_address, "/apply-template", {"messages": built})["prompt"]
+    tokens = post(local_address, "/tokenize", {"content": prompt, "parse_special": True})["tokens"]
 
-    assert outcome.tokens_in < supervisor.CONTEXT - local.MAX_TOKENS // 2
+    assert len(tokens) < supervisor.CONTEXT - 100
+
+
+def post(address: local.LocalAddress, path: str, body: object) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", address.port, timeout=30)
+    try:
+        headers = {"Authorization": f"Bearer {address.api_key}"}
+        connection.request("POST", path, json.dumps(body), headers)
+        return json.load(connection.getresponse())
+    finally:
+        connection.close()
 
 
 def test_a_question_longer_than_its_memory_is_too_long(local_address: local.LocalAddress) -> None:
@@ -134,27 +90,27 @@ def test_nobody_gets_in_without_the_key(local_address: local.LocalAddress) -> No
     connection.close()
 
 
-def test_it_listens_on_loopback_only(starter: Starter) -> None:
+def test_it_listens_on_loopback_only(local_model: Starter) -> None:
     listening = [
         each.laddr.ip
-        for each in starter.servers[0].net_connections()
+        for each in local_model.servers[0].net_connections()
         if each.status == psutil.CONN_LISTEN
     ]
 
     assert listening == ["127.0.0.1"]
 
 
-def test_the_key_is_on_no_command_line(starter: Starter) -> None:
-    for process in (starter.supervisor, *starter.servers):
-        assert starter.address.api_key not in " ".join(process.cmdline())
+def test_the_key_is_on_no_command_line(local_model: Starter) -> None:
+    for process in (local_model.supervisor, *local_model.servers):
+        assert local_model.address.api_key not in " ".join(process.cmdline())
 
 
-def test_the_model_sees_no_other_secret(starter: Starter) -> None:
-    assert not {"DATABASE_URL", "SECRET_KEY", "LLM_API_KEY"} & set(starter.servers[0].environ())
+def test_the_model_sees_no_other_secret(local_model: Starter) -> None:
+    assert not {"DATABASE_URL", "SECRET_KEY", "LLM_API_KEY"} & set(local_model.servers[0].environ())
 
 
-def test_the_web_server_comes_first(starter: Starter) -> None:
-    assert starter.servers[0].nice() > psutil.Process().nice()
+def test_the_web_server_comes_first(local_model: Starter) -> None:
+    assert local_model.servers[0].nice() > psutil.Process().nice()
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from tests.llm.conftest import Ask
+from tests.llm.asking import Ask
 from tests.scripted_model import Script, ScriptedModel, answer_to
 
 
