@@ -4,6 +4,7 @@ import os
 import signal
 import socket
 import sys
+import time
 
 import gunicorn.util
 
@@ -21,7 +22,13 @@ workers = settings.web_concurrency
 worker_class = "gthread"
 threads = settings.threads
 graceful_timeout = settings.graceful_timeout
+# A worker that finishes its last answers says nothing to the master meanwhile.
+timeout = max(30, graceful_timeout + 5)
 keepalive = 10
+
+WINDING_UP = 3
+"""Seconds of the grace that are left for keeping what answers had when it was over."""
+
 # The code is loaded once, before the workers are forked: a quick start, and shared memory.
 preload_app = True
 # By default gunicorn opens a control socket in the home folder.
@@ -72,11 +79,29 @@ def when_ready(server):
         signal.signal(signal.SIGHUP, lambda *_: signal.raise_signal(signal.SIGTERM))
     for listener in server.LISTENERS:
         host, port = listener.sock.getsockname()[:2]
-        print(f"chatweb is ready: http://{host}:{port}", flush=True)
+        sys.stdout.write(f"chatweb is ready: http://{host}:{port}\n")
+        sys.stdout.flush()
+
+
+def post_worker_init(worker):
+    # The master kills a worker when the grace is over: by then its answers must have been kept.
+    grace = int(settings.graceful_timeout - min(WINDING_UP, settings.graceful_timeout / 2))
+    worker.cfg.set("graceful_timeout", grace)
+    worker.leave_by = 0.0
+
+    def leave(number, frame):
+        worker.leave_by = time.monotonic() + grace
+        worker.handle_exit(number, frame)
+
+    signal.signal(signal.SIGTERM, leave)
+    signal.siginterrupt(signal.SIGTERM, False)
+    replies.look_after(worker.app.callable)
 
 
 def worker_exit(server, worker):
-    replies.shut_down(worker.app.callable)
+    # Answers nobody watches have no connection that gunicorn would wait for.
+    leave_by = getattr(worker, "leave_by", 0.0)
+    replies.shut_down(worker.app.callable, leave_by - time.monotonic())
 
 
 def on_exit(server):

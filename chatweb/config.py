@@ -162,6 +162,8 @@ def check(settings: Settings) -> None:
         )
     if settings.llm_base_url:
         check_model_address(settings.llm_base_url)
+    if not (settings.llm_api_key.isascii() and settings.llm_api_key.isprintable()):
+        raise WrongSetting("LLM_API_KEY holds characters that cannot be sent.")
     if not 0 <= settings.port <= 65535:
         raise WrongSetting("PORT must be between 0 and 65535.")
     if not settings.hosts and not is_loopback(settings.host):

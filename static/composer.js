@@ -12,9 +12,8 @@ function fit() {
     box.style.height = "auto";
     box.style.height = `${box.scrollHeight}px`;
   }
-  const near = box.value.length > most * 0.8;
-  const length = near ? [...box.value].length : 0;
-  counter.textContent = near ? `${number.format(length)} of ${number.format(most)} characters` : "";
+  const length = box.value.length > most * 0.8 ? [...box.value].length : 0;
+  counter.textContent = length ? `${number.format(length)} of ${number.format(most)} characters` : "";
   counter.classList.toggle("over", length > most);
 }
 box.addEventListener("input", fit);

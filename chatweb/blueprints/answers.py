@@ -52,12 +52,17 @@ def glimpses(message: Any) -> Iterator[replies.Glimpse]:
         yield from live.follow()
 
 
-def render_ended(message: Any) -> str:
+def render_ended(owner: Owner, message: Any) -> str:
     """What else changes on the page when an answer has ended."""
+    conversation = conversations.find(owner, message.conversation_id)
+    ended = messages.find(owner, message.conversation_id, message.position)
     return render_template(
-        "chat/_ended.html", conversation={"id": message.conversation_id}, message=of(message),
-        composer=composer(message.conversation_id),
-    )  # fmt: skip
+        "chat/_ended.html",
+        conversation=conversation,
+        row=conversation,
+        message=of(ended),
+        composer=composer(conversation.id),
+    )
 
 
 @answers.post("/<int:position>/stop")

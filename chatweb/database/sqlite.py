@@ -106,17 +106,16 @@ def reading(engine: Engine, silence: float = READ_PATIENCE) -> Iterator[Connecti
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    # The connection comes first: nobody waits for the pool with the turn in hand.
-    with engine.connect().execution_options(writes=True) as connection:
-        wait_for_locks(connection, WRITE_PATIENCE)
-        if not turn.acquire(timeout=WRITE_PATIENCE):
-            raise locked()
-        try:
+    # The turn comes first: writers who wait for it must not hold the connections of readers.
+    if not turn.acquire(timeout=WRITE_PATIENCE):
+        raise locked()
+    try:
+        with engine.connect().execution_options(writes=True) as connection:
+            wait_for_locks(connection, WRITE_PATIENCE)
             connection.begin()
             yield connection
-        finally:
-            connection.rollback()
-            turn.release()
+    finally:
+        turn.release()
 
 
 def wait_for_locks(connection: Connection, seconds: float) -> None:

@@ -92,7 +92,7 @@ class Client:
         self.http = aiohttp
         self.endpoint = endpoint
         self._session: aiohttp.ClientSession | None = None
-        self._asks_usage = True
+        self.asks_usage = True
 
     async def answer(
         self, messages: list[dict[str, str]], receive: Callable[[str], None]
@@ -136,18 +136,13 @@ class Client:
         """The request. What is not set is left out: many servers refuse unknown options."""
         endpoint = self.endpoint
         body: dict[str, Any] = {"model": endpoint.model, "messages": messages, "stream": True}
-        if self._asks_usage:
+        if self.asks_usage:
             body["stream_options"] = {"include_usage": True}
         if endpoint.max_tokens is not None:
             body["max_tokens"] = endpoint.max_tokens
         if endpoint.temperature is not None:
             body["temperature"] = endpoint.temperature
         return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
-
-    def stop_asking_usage(self) -> bool:
-        """Leave ``stream_options`` out from now on; False if it was left out already."""
-        asked, self._asks_usage = self._asks_usage, False
-        return asked
 
     def _headers(self) -> dict[str, str]:
         headers = {
@@ -217,13 +212,14 @@ class Call:
     async def _attempt(self) -> Outcome:
         endpoint, http = self.endpoint, self.client.http
         self.got = Answer(self.receive, endpoint.max_answer_chars, endpoint.api_key)
+        asked_usage = self.client.asks_usage
         response = None
         try:
             response = await self.client.session().post(
                 endpoint.url, data=self.client.body(self.messages), allow_redirects=False
             )
             if response.status != 200:
-                return await self._refused(response)
+                return await self._refused(response, asked_usage)
             return await self._read(response.content)
         except http.ClientError as error:
             if self.got.ended:
@@ -253,11 +249,12 @@ class Call:
                     await content.read(1)
         return got.outcome
 
-    async def _refused(self, response: aiohttp.ClientResponse) -> Outcome:
+    async def _refused(self, response: aiohttp.ClientResponse, asked_usage: bool) -> Outcome:
         """Say why there is no answer, or ask again without the option that is not known here."""
         body = await self._error_body(response)
         options_unknown = response.status in (400, 422) and "stream_options" in str(body)
-        if options_unknown and self.client.stop_asking_usage():
+        if options_unknown and asked_usage:
+            self.client.asks_usage = False
             return await self._attempt()
         error = refusal(response.status, body, response.headers, self.endpoint.api_key)
         error.detail += f" from {self.endpoint.where}"

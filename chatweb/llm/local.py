@@ -2,9 +2,10 @@
 
 In gunicorn's master, before the workers are forked::
 
-    address = local.choose_address()    # kept in the environment, so every worker finds it
-    supervisor = local.start(address)   # on_starting; returns at once, the model loads meanwhile
-    supervisor.stop()                   # on_exit
+    local.start(local.choose_address())  # on_starting; returns at once, the model loads meanwhile
+    local.stop()                         # on_exit
+
+(gunicorn reads its settings file anew at a reload, so a variable in there would be lost)
 
 and in a worker `endpoint_from(local.choose_address(), …)`. The model itself runs in processes of
 its own (see `supervisor`) and is never imported here.
@@ -104,6 +105,9 @@ class LocalModel:
             process.wait()
 
 
+started: list[LocalModel] = []
+
+
 def start(address: LocalAddress, weights: Path | None = None) -> LocalModel:
     """Start the model at ``address`` and return at once; it answers within a second or so.
 
@@ -125,7 +129,15 @@ def start(address: LocalAddress, weights: Path | None = None) -> LocalModel:
         # Ctrl-C goes to the web server alone, which then stops the model in good order.
         start_new_session=True,
     )
-    return LocalModel(process)
+    running = LocalModel(process)
+    started.append(running)
+    return running
+
+
+def stop() -> None:
+    """End every local model that this process has started."""
+    while started:
+        started.pop().stop()
 
 
 def is_ready(address: LocalAddress, timeout: float = 1.0) -> bool:

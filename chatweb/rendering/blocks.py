@@ -63,6 +63,7 @@ class Scan:
     def _forget_block(self) -> None:
         self._list_marks: set[str] = set()
         self._inner_fence = False
+        self._asked_next = 0
         self._perhaps_defines = False
 
     def _end_block(self, end: int | None) -> None:
@@ -83,9 +84,19 @@ class Scan:
         if mark and (mark[1] or mark[2]) in self._list_marks:
             return False
         if self._inner_fence:
-            # An indented fence is inside a list item, or not: only the parser can tell.
-            return markdown.begins_element(self._text[self.starts[-1] : line.end(1)])
+            return self._parser_says(line.end(1))
         return True
+
+    def _parser_says(self, end: int) -> bool:
+        """An indented fence is inside a list item, or not: only the parser can tell.
+
+        It is asked less often the longer the block is, or a long block would take for ever.
+        """
+        size = end - self.starts[-1]
+        if size < self._asked_next:
+            return False
+        self._asked_next = size + size // 8
+        return markdown.begins_element(self._text[self.starts[-1] : end])
 
     def _note(self, line: str, words: str, start: int) -> None:
         mark = _LIST_MARK.match(line)

@@ -34,6 +34,7 @@ class Growing:
         self._text = ""  # all of the answer that this reader was told of
         self._offset = shown or 0  # where the open block begins
         self._end = 0  # what lies between is shown, what lies behind waits
+        self._rendered = 0  # how much of the text there was when the open block was rendered
         self._html = ""  # the inside of the open block
         self._fence = ""  # the code fence that the shown part ends in
         self._words_may_follow = False
@@ -65,8 +66,6 @@ class Growing:
 
         ``text`` may be shorter than, or different from, what was shown before.
         """
-        if not self._begun and not text and self._resumed is None:
-            return None
         if not self._begun or not text.startswith(self._text):
             return self._replace(text, finished=True)
         self._text = text
@@ -97,6 +96,7 @@ class Growing:
     def _open_html(self, text: str, finished: bool) -> str:
         """The open block as it is to be shown; notes what may follow without rendering."""
         block = text[self._offset :]
+        self._rendered = len(text)
         self._fence, self._words_may_follow = "", False
         if finished:
             self._end = len(text)
@@ -140,8 +140,8 @@ class Growing:
 
     def _advance(self, text: str, *, finished: bool) -> str:
         """The open block goes on, or ends and others follow."""
-        waiting, size = len(text) - self._end, len(text) - self._offset
-        if not finished and waiting < (size - LARGE) // 32:
+        new = len(text) - max(self._rendered, self._end)
+        if not finished and new < (len(text) - self._offset - LARGE) // 32:
             return ""
         scan = blocks.Scan(text, self._offset)
         if scan.defines and self._offset:

@@ -11,6 +11,7 @@ import re
 
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_block.table import escapedSplit, getLine, table
+from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
@@ -21,7 +22,14 @@ logger = logging.getLogger(__name__)
 WIDEST_TABLE = 100
 """Columns; a wider "table" is an attack on the browser and stays text."""
 
+MOST_MARKS = 8_000
+"""Marks of Markdown in one paragraph; more are a maze that would keep the parser busy."""
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+class _MazeError(Exception):
+    """A paragraph that would take too long."""
 
 
 def to_html(text: str, *, growing: bool = False) -> Markup:
@@ -35,6 +43,8 @@ def to_html(text: str, *, growing: bool = False) -> Markup:
         if any(token.level >= _DEEPEST for token in tokens):
             return _raw(text)
         made = elements.html(tokens, growing)
+    except _MazeError:
+        return _raw(text)
     except Exception:  # a fault in a parser of hostile text must not hide the text
         logger.exception("A text of %d characters could not be rendered", len(text))
         return _raw(text)
@@ -62,6 +72,14 @@ def _encodable(text: str) -> str:
     except UnicodeEncodeError:
         return _SURROGATES.sub("\ufffd", text)
     return text
+
+
+def _refuse_mazes(state: StateCore) -> None:
+    for token in state.tokens:
+        if len(token.content) > MOST_MARKS and token.type == "inline":
+            words = token.content
+            if sum(words.count(mark) for mark in "[]*_`<~&:") > MOST_MARKS:
+                raise _MazeError
 
 
 def _complete_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -97,6 +115,7 @@ def _made_parser() -> links.Parser:
     parser = links.Parser("commonmark", {"html": False, "breaks": True, "inline_definitions": True})
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.at("table", _complete_table, {"alt": ["paragraph", "reference"]})
+    parser.core.ruler.after("block", "refuse_mazes", _refuse_mazes)
     parser.core.ruler.push("link_bare_addresses", links.link_bare_addresses)
     return parser
 

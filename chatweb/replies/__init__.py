@@ -25,7 +25,17 @@ from chatweb.replies.tailer import Tailer
 from chatweb.services import answers, messages
 from chatweb.services.questions import Asked
 
-__all__ = ["Glimpse", "LiveText", "awake", "init_app", "shut_down", "start", "stop", "watching"]
+__all__ = [
+    "Glimpse",
+    "LiveText",
+    "awake",
+    "init_app",
+    "look_after",
+    "shut_down",
+    "start",
+    "stop",
+    "watching",
+]
 
 REMEMBERED = 10_000
 """Answers remembered as begun, so that a repeated request does not begin one again."""
@@ -40,10 +50,18 @@ class Machinery:
         self.endpoint = endpoint
         self.context_messages = context_messages
         self.scribe = Scribe(app, self.process_id, self.stop)
-        self.engine = Engine(endpoint, grown=self.scribe.wake, ended=self.scribe.wake)
         self.tailer = Tailer(app)
         self._begun: OrderedDict[int, None] = OrderedDict()
         self._lock = threading.Lock()
+        self._engine: Engine | None = None
+
+    @property
+    def engine(self) -> Engine:
+        """Made for the first answer: a process that answers nothing needs no network."""
+        with self._lock:
+            if self._engine is None:
+                self._engine = Engine(self.endpoint, grown=self.scribe.wake, ended=self.scribe.wake)
+            return self._engine
 
     def start(self, asked: Asked) -> None:
         """Produce an answer of this process, unless that was begun already."""
@@ -73,8 +91,10 @@ class Machinery:
             live.seen_by_stopper = seen
             self.engine.stop(live.answer_id, End("stopped", {"reason": STOPPED}))
 
-    def close(self) -> None:
-        self.engine.close()
+    def close(self, patience: float = 0.0) -> None:
+        self.scribe.wait_for_ends(patience)
+        if self._engine:
+            self._engine.close()
         self.scribe.close()
         self.tailer.close()
 
@@ -96,9 +116,9 @@ class Home:
                 self._machinery = Machinery(*self._made_of)
             return self._machinery
 
-    def close(self) -> None:
+    def close(self, patience: float = 0.0) -> None:
         if self._machinery and self._machinery.pid == os.getpid():
-            self._machinery.close()
+            self._machinery.close(patience)
         self._machinery = None
 
 
@@ -154,7 +174,14 @@ def text_so_far(answer_id: int) -> str:
     return live.text() if live else answers.text_so_far(answer_id)
 
 
-def shut_down(app: Flask) -> None:
-    """End this process's answers as interrupted, with the text that was there."""
+def look_after(app: Flask) -> None:
+    """From now on this process ends what dead ones left behind, whoever visits."""
     home: Home = app.extensions["replies"]
-    home.close()
+    home.machinery()
+
+
+def shut_down(app: Flask, patience: float = 0.0) -> None:
+    """End this process's answers as interrupted, with the text that was there; those that end by
+    themselves within ``patience`` seconds are complete."""
+    home: Home = app.extensions["replies"]
+    home.close(patience)

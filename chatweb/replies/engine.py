@@ -15,6 +15,7 @@ from chatweb.replies.live import End, LiveText
 logger = logging.getLogger(__name__)
 
 CAPPED = "The answer reached the greatest length allowed here and was ended."
+EMPTY = "The model ended its answer without a word. Your question is saved; try again."
 STOPPED = "You stopped this answer."
 BROKEN = "Something went wrong while this was being written. Your question is saved; try again."
 SHUTDOWN = "The server was restarted while this was being written. What had arrived is kept."
@@ -62,7 +63,7 @@ class Engine:
 
         try:
             outcome = await self._client.answer(messages, receive)
-            status, details = self._of(outcome)
+            status, details = self._of(outcome, empty=not len(live))
         except ModelError as error:
             logger.warning("model: %s", error.detail, extra={"answer": live.answer_id})
             status = "interrupted" if len(live) else "failed"
@@ -82,16 +83,16 @@ class Engine:
         live.end = End(status, details)
         self._ended()
 
-    def _of(self, outcome: Outcome) -> tuple[str, dict[str, Any]]:
+    def _of(self, outcome: Outcome, empty: bool) -> tuple[str, dict[str, Any]]:
         known = {
             "model": outcome.model if not self.endpoint.local else None,
             "tokens_in": outcome.tokens_in,
             "tokens_out": outcome.tokens_out,
             "finish_reason": outcome.finish_reason,
-            "reason": CAPPED if outcome.capped else None,
+            "reason": CAPPED if outcome.capped else EMPTY if empty else None,
         }
         details = {name: value for name, value in known.items() if value is not None}
-        return ("stopped" if outcome.capped else "complete"), details
+        return ("stopped" if outcome.capped else "failed" if empty else "complete"), details
 
     def close(self, timeout: float = 2.0) -> None:
         """End all answers as interrupted, and the loop; what had arrived stays with them."""

@@ -43,6 +43,7 @@ class LiveText:
 
     readers = 0
     """Readers of all texts in this process."""
+    _counting = threading.Lock()
 
     def __init__(self, answer_id: int, text: str = "") -> None:
         self.answer_id = answer_id
@@ -84,11 +85,16 @@ class LiveText:
 
     def follow(self) -> Iterator[Glimpse]:
         """The text whenever it has grown, until its end."""
-        LiveText.readers += 1
+        self._count(1)
         try:
             yield from self._glimpses()
         finally:
-            LiveText.readers -= 1
+            self._count(-1)
+
+    @classmethod
+    def _count(cls, change: int) -> None:
+        with cls._counting:
+            cls.readers += change
 
     def _glimpses(self) -> Iterator[Glimpse]:
         while not self.begun.wait(HEARTBEAT):

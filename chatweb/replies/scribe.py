@@ -77,6 +77,12 @@ class Scribe:
             answers.beat(self.process_id)
             self._note_beat()
 
+    def wait_for_ends(self, patience: float) -> None:
+        """Wait at most ``patience`` seconds until no answer is being written here any more."""
+        latest = time.monotonic() + patience
+        while self._live and time.monotonic() < latest:
+            time.sleep(SHORTEST_TICK)
+
     def close(self) -> None:
         """Write what there is and end the thread."""
         self._closing = True

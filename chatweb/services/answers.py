@@ -26,7 +26,7 @@ from chatweb.database import reading, writing
 from chatweb.database.types import AnyRow, now_seconds
 from chatweb.models import Message, Process, ReplyPiece
 from chatweb.models.message import BigId
-from chatweb.services.conversations import TO_THE_END, locked
+from chatweb.services.conversations import TO_THE_END, check_position, locked
 from chatweb.services.owners import Owner
 
 QUIET = 5.0
@@ -178,6 +178,7 @@ def request_stop(
     :returns: its id and the number of characters to keep; None when it has ended already
     :raises NotFound: no such message of this owner
     """
+    check_position(position)
     with writing() as connection:
         locked(connection, owner, conversation_id)
         row = connection.execute(

@@ -47,7 +47,10 @@ NEWEST = (
 )
 OLDER = NEWEST.where(
     tuple_(Conversation.last_message_at, Conversation.id)
-    < tuple_(bindparam("at", type_=Conversation.last_message_at.type), bindparam("before"))
+    < tuple_(
+        bindparam("at", type_=Conversation.last_message_at.type),
+        bindparam("before", type_=Conversation.id.type),
+    )
 )
 
 
@@ -148,6 +151,15 @@ def _change(owner: Owner, conversation_id: UUID, **values: Any) -> None:
             update(Conversation).where(Conversation.id == conversation_id).values(**values)
         )
         connection.commit()
+
+
+def check_position(position: int) -> None:
+    """Keep numbers from the databases that they cannot even compare.
+
+    :raises NotFound: no message can have this position
+    """
+    if not 0 < position <= TO_THE_END:
+        raise NotFound
 
 
 def locked(connection: Connection, owner: Owner, conversation_id: UUID) -> AnyRow:

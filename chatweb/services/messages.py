@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, literal_column, select
 from chatweb.database import reading
 from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Message
+from chatweb.services.conversations import check_position
 from chatweb.services.errors import NotFound
 from chatweb.services.owners import Owner
 
@@ -102,8 +103,7 @@ def find(owner: Owner, conversation_id: UUID, position: int) -> AnyRow:
 
     :raises NotFound: no such message of this owner
     """
-    if position >= 2**31:
-        raise NotFound
+    check_position(position)
     with reading() as connection:
         row = connection.execute(
             ONE,

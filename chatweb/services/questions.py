@@ -18,7 +18,7 @@ from chatweb.database import retried, writing
 from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Message
 from chatweb.services import owners, texts
-from chatweb.services.conversations import locked
+from chatweb.services.conversations import check_position, locked
 from chatweb.services.errors import Conflict, Invalid, NotFound
 from chatweb.services.owners import Owner
 
@@ -109,6 +109,7 @@ def retry(
     :raises Conflict: an answer is being written, or the conversation is closed
     :raises NotFound: no such answer of this owner
     """
+    check_position(position)
     with writing() as connection:
         conversation = locked(connection, owner, conversation_id)
         if asked := _asked_before(connection, owner, request_id, None):

@@ -10,8 +10,15 @@ from chatweb.services.errors import Invalid
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 """NUL is refused by PostgreSQL, lone surrogates by both; each becomes U+FFFD."""
 
-INVISIBLE = frozenset("\u115f\u1160\u2800\u3164\uffa0")
-"""Letters by their category that show nothing (Hangul fillers, the empty Braille cell)."""
+UNSEEN = {"Cc", "Cf", "Cs", "Mn", "Mc", "Me", "Zs", "Zl", "Zp"}
+"""Categories that show nothing by themselves. Letters without a category (Cn) are seen: they are
+newer than this Python, as are the emoji of the year."""
+
+INVISIBLE = re.compile(
+    "[\u115f\u1160\u2065\u2800\u3164\uffa0\ufff0-\ufff8\U0001d159\U000e0000-\U000e0fff]"
+)
+"""Letters by their category that show nothing: fillers, the empty Braille cell and note head, and
+what Unicode keeps for invisible use."""
 
 TITLE_LENGTH = 120
 FIRST_WORDS_LENGTH = 60
@@ -44,7 +51,8 @@ def question(text: str, longest: int) -> str:
 def is_visible(text: str) -> bool:
     """Whether anything in ``text`` leaves a mark on the page."""
     return any(
-        unicodedata.category(letter)[0] not in "CZM" and letter not in INVISIBLE for letter in text
+        unicodedata.category(letter) not in UNSEEN and not INVISIBLE.match(letter)
+        for letter in text
     )
 
 

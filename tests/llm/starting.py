@@ -25,7 +25,7 @@ STARTER = """
     running = local.start(local.choose_address(), weights)
     print(running.process.pid, flush=True)
     sys.stdin.readline()
-    running.stop()
+    local.stop()
 """
 
 
@@ -49,7 +49,7 @@ class Starter:
     @property
     def servers(self) -> list[psutil.Process]:
         try:
-            return self.supervisor.children()
+            return list(self.supervisor.children())
         except psutil.NoSuchProcess:
             return []
 

@@ -5,7 +5,20 @@ The same seed gives the same document, so a failure can be had again.
 
 import random
 
-WORDS = ["alpha", "beta", "gamma delta", "é", "你好", "مرحبا", "x1", "1", "2026.", "A.", "😀", "a_b_c"]
+WORDS = [
+    "alpha",
+    "beta",
+    "gamma delta",
+    "é",
+    "你好",
+    "مرحبا",
+    "x1",
+    "1",
+    "2026.",
+    "A.",
+    "😀",
+    "a_b_c",
+]
 INLINE = [
     "**bold**", "*em*", "_em_", "~~gone~~", "`code`", "``a`b``", "[link](https://example.org/a)",
     '[t](https://example.org "a title")', "![pic](https://example.org/p.png)", "<https://example.org>",
@@ -23,7 +36,12 @@ LINES = [
     "| 1 | 2 | 3 |", "| 1", "a | b", "--|--", "<div>", "", "", "", "", "", "  ", "\t", "```a`b", "``",
     "   ~~~", "\x0c", "\u00a0", "-\tx", "1.\tx", "+", "- -", "12345678901. x", "&#10;", "> ",
 ]  # fmt: skip
-DEFINITIONS = ["[b]: https://example.org/b", "[x]: /rel", "[b]: <https://e.org> 'two words'", "> [b]: https://e.org"]
+DEFINITIONS = [
+    "[b]: https://example.org/b",
+    "[x]: /rel",
+    "[b]: <https://e.org> 'two words'",
+    "> [b]: https://e.org",
+]
 NEWLINES = ["\n"] * 10 + ["\n\n"] * 6 + ["\r\n", "\r\n\r\n", "\r", "\n \n", "\n\t\n\n"]
 
 
@@ -44,7 +62,8 @@ def document(seed: int, lines: int = 14, definitions: bool = False) -> str:
 
 def _sentence(chance: random.Random) -> str:
     parts = [
-        chance.choice(INLINE if chance.random() < 0.4 else WORDS) for _ in range(chance.randint(1, 6))
+        chance.choice(INLINE if chance.random() < 0.4 else WORDS)
+        for _ in range(chance.randint(1, 6))
     ]
     return chance.choice([" ", " ", " ", ""]).join(parts)
 

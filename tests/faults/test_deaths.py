@@ -1,0 +1,199 @@
+"""Processes die in the middle of answers: what was acknowledged is there, once, and ends."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
+
+import psutil
+import pytest
+
+from tests.faults.conftest import Serve, Witness
+from tests.faults.people import Person
+from tests.scripted_model import Script, ScriptedModel, answer_to
+from tests.servers import Server, wait_until
+
+ROUNDS = int(os.environ.get("FAULT_ROUNDS", "2"))
+"""How often to kill while people are asking; more of them where there is time."""
+
+SAFE_AFTER = 0.5
+"""Seconds after which what a reader has seen outlives any death."""
+
+LONG = Script(tokens=400, interval=0.02)
+
+
+def test_the_death_of_all_processes_costs_half_a_second_of_text(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    server = serve()
+    witness.bystander(server)
+    person = witness.person(server)
+    model.script = LONG
+    send = person.begin("a question that is cut")
+    assert send.conversation
+    with person.reading(send.conversation, 2) as reading:
+        reading.wait_for_words(60)
+        killed = time.monotonic()
+        server.kill_master_and_workers()
+    assert not reading.done
+    witness.history.kept[send.conversation, 2] = reading.seen_at(killed - SAFE_AFTER)
+
+    server.start()
+    # Nobody needs to open the conversation for that.
+    answer = witness.judge(server).one(send.conversation, 2)
+    assert answer.status == "interrupted"
+    assert len(answer.content.split()) > 20
+    assert answer_to(send.text, 400).startswith(answer.content)
+    assert len(model.requests) == 2
+
+
+def test_another_worker_ends_what_a_dead_one_left(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    server = serve()
+    person = witness.person(server)
+    model.script = LONG
+    send = person.begin("a question to a worker that dies")
+    assert send.conversation
+    with person.reading(send.conversation, 2) as reading:
+        reading.wait_for_words(40)
+        killed = time.monotonic()
+        for pid in server.worker_pids():
+            if talks_to(pid, model.port):
+                psutil.Process(pid).kill()
+    witness.history.kept[send.conversation, 2] = reading.seen_at(killed - SAFE_AFTER)
+    assert witness.judge(server).one(send.conversation, 2).status == "interrupted"
+    again = person.ask(send.conversation, "and again?")
+    assert again.position == 3
+
+
+def talks_to(pid: int, port: int) -> bool:
+    connections = psutil.Process(pid).net_connections("tcp")
+    return any(each.raddr and each.raddr.port == port for each in connections)
+
+
+def test_what_was_acknowledged_before_a_kill_is_there_once(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    model.script = Script(tokens=30, interval=0.01)
+    server = serve()
+    witness.bystander(server)
+    people = [witness.person(server) for _ in range(4)]
+    for number in range(ROUNDS):
+        stop = threading.Event()
+        with ThreadPoolExecutor(len(people)) as pool:
+            askers = [pool.submit(keep_asking, person, stop) for person in people]
+            before = len(model.requests)
+            some = random.Random(number).randint(5, 25)  # noqa: S311 - a test, not a secret
+            model.wait_for(lambda before=before, some=some: len(model.requests) > before + some)
+            if number % 2:
+                psutil.Process(server.worker_pids()[0]).kill()
+                model.wait_for(lambda seen=len(model.requests): len(model.requests) > seen + 10)
+            else:
+                server.kill_master_and_workers()
+            stop.set()
+            for asker in askers:
+                asker.result()
+        if not number % 2:
+            server.start()
+    sent_again(people, witness)
+    witness.judge(server)
+
+
+def keep_asking(person: Person, stop: threading.Event) -> None:
+    """Conversations of two questions each, one after the other."""
+    while not stop.is_set():
+        text = f"a question of its own {uuid4()}"
+        send = person.begin(text)
+        if send.conversation is None:
+            stop.wait(0.05)
+        elif not stop.is_set():
+            wait_until(
+                lambda send=send: stop.is_set() or not_streaming(person, send.conversation, 2),
+                seconds=30,
+                every=0.05,
+            )
+
+
+def not_streaming(person: Person, conversation: object, position: int) -> bool:
+    try:
+        return person.status(conversation, position) != "streaming"  # type: ignore[arg-type]
+    except OSError:
+        return True
+
+
+def sent_again(people: list[Person], witness: Witness) -> None:
+    """Who heard nothing sends the same form again, as browsers and people do."""
+    for send in [each for each in witness.history.sends if not each.acknowledged]:
+        person = next(each for each in people if each.cookie == send.owner)
+        again = person.begin(send.text, send.request_id)
+        assert again.acknowledged
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_short_grace_ends_answers_as_interrupted_at_once(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    server = serve(GRACEFUL_TIMEOUT="1")
+    person = witness.person(server)
+    model.script = LONG
+    send = person.begin("a question before a deploy")
+    assert send.conversation
+    with person.reading(send.conversation, 2) as reading:
+        reading.wait_for_words(40)
+        assert server.terminate(grace=10)
+    left = witness.stored().one(send.conversation, 2)
+    assert left.status == "interrupted"
+    assert left.content.startswith(reading.text)
+    server.start()
+    witness.judge(server)
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_long_grace_lets_answers_finish(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    server = serve(GRACEFUL_TIMEOUT="20")
+    person = witness.person(server)
+    model.script = Script(tokens=100, interval=0.02)
+    send = person.begin("a question before a deploy")
+    assert send.conversation
+    with person.reading(send.conversation, 2) as reading:
+        reading.wait_for_words(10)
+        assert server.terminate(grace=15)
+    assert reading.done
+    assert witness.stored().one(send.conversation, 2).status == "complete"
+    server.start()
+    witness.judge(server)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_reload_under_load_loses_no_send(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    model.script = Script(tokens=60, interval=0.02)
+    server = serve(GRACEFUL_TIMEOUT="10")
+    people = [witness.person(server) for _ in range(4)]
+    workers = server.worker_pids()
+    stop = threading.Event()
+    with ThreadPoolExecutor(len(people)) as pool:
+        askers = [pool.submit(keep_asking, person, stop) for person in people]
+        model.wait_for(lambda: len(model.requests) >= len(people))
+        server.master.send_signal(signal.SIGHUP)
+        wait_until(lambda: not set(workers) & set(server.worker_pids()), seconds=20)
+        seen = len(model.requests)
+        model.wait_for(lambda: len(model.requests) > seen)
+        stop.set()
+        for asker in askers:
+            asker.result()
+    assert [send for send in witness.history.sends if not send.acknowledged] == []
+    assert {each.status for each in witness.judge(server).messages} == {"complete"}
+
+
+def workers_of(server: Server) -> list[psutil.Process]:
+    return [psutil.Process(pid) for pid in server.worker_pids()]
