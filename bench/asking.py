@@ -5,24 +5,29 @@ import re
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from functools import partial
 from statistics import median
-from typing import Any
-from uuid import uuid4
+from typing import ClassVar
+from uuid import UUID, uuid4
 
 import psutil
 
 from bench import load
-from bench.places import KINDS, application, database
+from bench.places import KINDS, Plain, application, database
 from bench.table import Row, below, p
 from chatweb.services import answers, owners, questions
 from chatweb.services.answers import Ending
+from chatweb.services.owners import Owner
+from chatweb.services.questions import Asked
 from tests import scripted_model
 from tests.scripted_model import Script, ScriptedModel
 from tests.servers import Server
 
-QUESTIONS = 300
-CHATS = 60
-EVERY = 0.1
+QUESTIONS = 200
+LONGEST = 32_000
+CHATS = 40
+TOKENS = 20
+EVERY = 0.25
 """Seconds between the begins of two chats whose letters are timed."""
 
 NUMBER = re.compile(rb"[a-z]{4,5}(\d+)\b")
@@ -32,48 +37,39 @@ NUMBER = re.compile(rb"[a-z]{4,5}(\d+)\b")
 def commit() -> Iterator[Row]:
     """The service alone, in this process: what a request waits for before anything is shown."""
     for kind in KINDS:
+        known, new, bare = [], [], []
         with database(kind) as url, application(url):
             process_id = uuid4()
             answers.beat(process_id)
             owner = owners.guest(load.new_token())
-            first = questions.begin(owner, "To begin with?", 32_000, uuid4(), process_id)
+
+            def begin(owner: Owner, process_id: UUID = process_id) -> Asked:
+                return questions.begin(owner, "To begin with?", LONGEST, uuid4(), process_id)
+
+            def ask(address: UUID, owner: Owner = owner, process_id: UUID = process_id) -> Asked:
+                return questions.ask(owner, address, "And then?", LONGEST, uuid4(), process_id)
+
+            first = begin(owner)
             end(process_id, first)
-            known = [
-                timed(
-                    lambda: questions.ask(
-                        owner, first.conversation_id, "And then?", 32_000, uuid4(), process_id
-                    ),
-                    process_id,
-                )
-                for _ in range(QUESTIONS)
-            ]
-            new = [
-                timed(
-                    lambda: questions.begin(
-                        owners.guest(load.new_token()), "Why?", 32_000, uuid4(), process_id
-                    ),
-                    process_id,
-                )
-                for _ in range(QUESTIONS)
-            ]
-        yield below(
-            f"question to commit, {kind}, p50",
-            median(known),
-            10,
-            "ms",
-            f"p95 {p(known, 95):.1f} ms",
-        )
+            for _ in range(QUESTIONS):
+                known.append(timed(partial(ask, first.conversation_id), process_id))
+                new.append(timed(partial(begin, owners.guest(load.new_token())), process_id))
+                bare.append(bare_commit(process_id))
+        beside = f"p95 {p(known, 95):.1f} ms; one bare commit {median(bare):.1f} ms"
+        yield below(f"question to commit, {kind}, p50", median(known), 10, "ms", beside)
         more = median(new) - median(known)
-        yield below(
-            f"  a new conversation of a new visitor, more",
-            more,
-            5,
-            "ms",
-            f"p95 {p(new, 95):.1f} ms in all",
-        )
+        beside = f"p95 {p(new, 95):.1f} ms in all"
+        yield below("  a new visitor's new conversation, more", more, 5, "ms", beside)
 
 
-def timed(ask: Callable[[], questions.Asked], process_id: Any) -> float:
+def bare_commit(process_id: UUID) -> float:
+    """Milliseconds of the least that can be kept: a heartbeat."""
+    began = time.perf_counter()
+    answers.beat(process_id)
+    return (time.perf_counter() - began) * 1000
+
+
+def timed(ask: Callable[[], Asked], process_id: UUID) -> float:
     """Milliseconds of one question; its answer is ended afterwards."""
     began = time.perf_counter()
     asked = ask()
@@ -82,14 +78,14 @@ def timed(ask: Callable[[], questions.Asked], process_id: Any) -> float:
     return took
 
 
-def end(process_id: Any, asked: questions.Asked) -> None:
+def end(process_id: UUID, asked: Asked) -> None:
     answers.keep(process_id, [], [Ending(asked.answer_id, "complete", "Yes.")], heartbeat=False)
 
 
 class ClockedAnswer(scripted_model.Answer):
     """An answer that notes when each of its tokens was said."""
 
-    said: dict[str, list[float]] = defaultdict(list)
+    said: ClassVar[dict[str, list[float]]] = defaultdict(list)
 
     async def say(self, *deltas: bytes) -> None:
         for number, delta in enumerate(deltas):
@@ -102,28 +98,46 @@ class ClockedAnswer(scripted_model.Answer):
 def letters() -> Iterator[Row]:
     """How far readers are behind the model, in the process that answers and in another one."""
     scripted_model.Answer = ClockedAnswer  # type: ignore[misc]
-    script = Script(tokens=20, interval=0.05, first=0.4)
-    for kind in KINDS:
-        with database(kind) as url, ScriptedModel(script) as model:
-            settings = {"DATABASE_URL": url, "LLM_BASE_URL": model.base_url}
-            with Server(workers=2, migrate=False, **settings) as server:
-                asyncio.run(asyncio.wait_for(follow_each(server), load.PATIENCE))
-                ClockedAnswer.said.clear()
-                readings = asyncio.run(asyncio.wait_for(follow_each(server), load.PATIENCE))
-        for place, limits in (("here", (15, 50)), ("elsewhere", (150, 300))):
-            first = [each.behind(0) for each in readings if each.place == place]
-            where = "in the process that answers" if place == "here" else "in another process"
-            yield below(f"first letter {where}, {kind}, p50", p(first, 50), limits[0], "ms")
-            yield below("  p95", p(first, 95), limits[1], "ms", f"of {len(first)}")
-            later = [each.behind(n) for each in readings if each.place == place for n in range(20)]
-            limit = 500 if place == "elsewhere" else float("inf")
-            beside = f"p50 {median(later):.0f} ms"
-            if limit == 500:
-                yield below("  any letter, the greatest distance", max(later), limit, "ms", beside)
-            else:
-                yield Row(
-                    "  any letter, the greatest distance", f"{max(later):.0f} ms", "", None, beside
-                )
+    script = Script(tokens=TOKENS, interval=0.05, first=0.4)
+    with ScriptedModel(script) as model:
+        with Plain("relay", LLM_BASE_URL=model.base_url) as plain:
+            relay = [each.behind(0) for each in read(plain) if each.place == "here"]
+        beside = f"a bare relay: {p(relay, 50):.0f} ms, p95 {p(relay, 95):.0f} ms"
+        for kind in KINDS:
+            with database(kind) as url:
+                settings = {"DATABASE_URL": url, "LLM_BASE_URL": model.base_url}
+                with Server(workers=2, migrate=False, **settings) as server:
+                    readings = read(server)
+            yield from rows(kind, "in the process that answers", "here", readings, 15, 50, beside)
+            yield from rows(kind, "in another process", "elsewhere", readings, 150, 300, beside)
+
+
+def read(server: Server) -> list["Reading"]:
+    """What readers of some chats saw, after a few to warm up."""
+    asyncio.run(asyncio.wait_for(follow_each(server, 5), load.PATIENCE))
+    ClockedAnswer.said.clear()
+    return asyncio.run(asyncio.wait_for(follow_each(server, CHATS), load.PATIENCE))
+
+
+def rows(
+    kind: str,
+    where: str,
+    place: str,
+    readings: list["Reading"],
+    half: float,
+    most: float,
+    beside: str,
+) -> Iterator[Row]:
+    chosen = [each for each in readings if each.place == place]
+    first = [each.behind(0) for each in chosen]
+    yield below(f"first letter {where}, {kind}, p50", p(first, 50), half, "ms", beside)
+    yield below("  p95", p(first, 95), most, "ms")
+    every = [each.behind(number) for each in chosen for number in range(TOKENS)]
+    beside = f"p50 {median(every):.0f} ms"
+    if place == "elsewhere":
+        yield below("  every letter, at most", max(every), 500, "ms", beside)
+    else:
+        yield Row("  every letter, at most", f"{max(every):.0f} ms", "", None, beside)
 
 
 class Reading:
@@ -142,7 +156,7 @@ class Reading:
         return (self._seen[token] - self._said[token]) * 1000
 
 
-async def follow_each(server: Server) -> list[Reading]:
+async def follow_each(server: Server, chats: int) -> list[Reading]:
     workers = [psutil.Process(pid) for pid in server.worker_pids()]
 
     async def follow(number: int) -> list[Reading]:
@@ -156,7 +170,7 @@ async def follow_each(server: Server) -> list[Reading]:
         elsewhere.close()
         return [Reading("here", chat, both[0]), Reading("elsewhere", chat, both[1])]
 
-    found = await asyncio.gather(*(follow(number) for number in range(CHATS)))
+    found = await asyncio.gather(*(follow(number) for number in range(chats)))
     return [reading for pair in found for reading in pair]
 
 

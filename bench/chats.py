@@ -3,12 +3,10 @@
 import html
 import re
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import aliased

@@ -5,12 +5,23 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import Connection, Integer, String, cast, column, func, insert, literal, select
-from sqlalchemy import null, values
+from sqlalchemy import (
+    Connection,
+    Integer,
+    String,
+    cast,
+    column,
+    func,
+    insert,
+    literal,
+    null,
+    select,
+    values,
+)
 
 from bench import load
 from bench.places import application
-from chatweb.database import writing
+from chatweb.database import db
 from chatweb.models import Conversation, Message
 from chatweb.services import owners
 from chatweb.services.owners import Owner
@@ -56,7 +67,8 @@ def fill(url: str, *, long: int = 0, others: int = 0) -> Visitor:
     ``long``; and ``others`` messages of other people."""
     token = load.new_token()
     owner = owners.guest(token)
-    with application(url), writing() as connection:
+    # Not through chatweb's own `writing`: filling takes longer than a request may.
+    with application(url), db.engine.connect().execution_options(writes=True) as connection:
         add_others(connection, others)
         owners.ensure(connection, owner)
         for number in range(28):
@@ -112,7 +124,8 @@ def add_others(connection: Connection, messages: int, each: int = 20, people: in
     columns = {
         "owner_id": Conversation.owner_id, "conversation_id": Conversation.id, "position": n,
         "parent": func.nullif(n - 1, 0), "role": literal("user"), "status": literal("complete"),
-        "content": text, "created_at": Conversation.created_at, "metadata": literal({}, Message.details.type),
+        "content": text, "created_at": Conversation.created_at,
+        "metadata": literal({}, Message.details.type),
         "request_id": null(), "ended_at": null(), "process_id": null(), "stop_at": null(),
     }  # fmt: skip
     taken = select(*columns.values()).select_from(Conversation).join(n.table, literal(True))

@@ -99,7 +99,10 @@ class Settings:
     @property
     def engine_url(self) -> URL:
         """The database's address as SQLAlchemy wants it."""
-        return engine_url(self.database_url or f"sqlite:///{self.data_path / 'chat.db'}")
+        if self.database_url:
+            return engine_url(self.database_url)
+        # Not as a text to be parsed: in one a folder's "?" or "%20" would mean something.
+        return URL.create("sqlite", database=str(self.data_path / "chat.db"))
 
     @property
     def data_path(self) -> Path:

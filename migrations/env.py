@@ -37,6 +37,7 @@ def run() -> None:
     with connect().execution_options(writes=True) as connection:
         if connection.dialect.name == "sqlite":
             journal = sqlite.journal(current_app.extensions["settings"])
+            sqlite.wait_for_locks(connection, sqlite.WRITE_PATIENCE)
             driver = connection.connection.driver_connection
             driver.execute(f"PRAGMA journal_mode={journal}")
         with connection.begin():

@@ -37,3 +37,10 @@ composer.addEventListener("htmx:after:request", (event) => {
   fit();
   if (!touch.matches) box.focus({ preventScroll: true });
 });
+
+// When the pressed button gives way to the other one, the keyboard goes on in the box.
+let pressed = null;
+document.addEventListener("htmx:before:swap", () => { pressed = document.activeElement?.closest("#composer-action button"); });
+document.addEventListener("htmx:after:swap", () => {
+  if (pressed && !pressed.isConnected && !touch.matches) box.focus({ preventScroll: true });
+});

@@ -73,6 +73,13 @@ document.addEventListener("click", ({ target }) => {
 });
 document.getElementById("theme").addEventListener("change", ({ target }) => keep("theme", root.dataset.theme = target.value));
 
+// Who renames, deletes or brings back by keyboard goes on in the row that takes the place.
+let row = "";
+document.addEventListener("htmx:before:swap", () => { row = document.activeElement?.closest(".entry")?.id; });
+document.addEventListener("htmx:after:swap", () => {
+  if (row && document.activeElement === document.body) document.getElementById(row)?.querySelector("a, button").focus();
+});
+
 const refresh = () => { tellTimes(); offerCopies(); };
 refresh();
 setInterval(tellTimes, 30e3);

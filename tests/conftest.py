@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import fields
 from ipaddress import ip_address
 from pathlib import Path
@@ -26,6 +26,7 @@ import hypothesis
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from psycopg2 import extensions
 
 from chatweb import create_app, replies
 from chatweb.config import Settings
@@ -83,13 +84,24 @@ def close_app(app: Flask) -> None:
 def migrate(url: str) -> None:
     """What ``flask db upgrade`` does."""
     folder = servers.temporary_folder()
-    app = build_app(folder, DATABASE_URL=url)
+    with usual_waiting():
+        app = build_app(folder, DATABASE_URL=url)
+        try:
+            with app.app_context():
+                flask_migrate.upgrade(str(MIGRATIONS))
+        finally:
+            close_app(app)
+            servers.remove_folder(folder)
+
+
+@contextmanager
+def usual_waiting() -> Iterator[None]:
+    """Leave psycopg2's way to wait as it was: an application sets it for the whole process."""
+    before = extensions.get_wait_callback()
     try:
-        with app.app_context():
-            flask_migrate.upgrade(str(MIGRATIONS))
+        yield
     finally:
-        close_app(app)
-        servers.remove_folder(folder)
+        extensions.set_wait_callback(before)
 
 
 @pytest.fixture(scope="session")
@@ -142,9 +154,10 @@ def make_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
         made.append(build_app(tmp_path / "data", **settings))
         return made[-1]
 
-    yield make
-    for app in made:
-        close_app(app)
+    with usual_waiting():
+        yield make
+        for app in made:
+            close_app(app)
     left = [thread.name for thread in threading.enumerate() if thread.name in MACHINERY]
     assert not left, f"threads outlived their application: {left}"
 

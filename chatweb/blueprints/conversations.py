@@ -51,4 +51,5 @@ def restore(conversation_id: UUID) -> Response | str:
     if not htmx.wants_fragment():
         return redirect(url_for("chat.page", conversation_id=conversation_id), 303)
     row = service.find(owner(), conversation_id)
-    return render_template("history/_row.html", row=row)
+    rows, more = service.recent(owner())
+    return render_template("history/_restored.html", row=row, conversations=rows, more=more)

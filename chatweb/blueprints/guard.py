@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, abort, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from chatweb.blueprints import htmx
 from chatweb.config import Settings
 
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
@@ -40,6 +41,12 @@ def check_host() -> None:
         abort(400)
 
 
+def check_length() -> None:
+    """A body says how long it is: one that does not would be cut off at the limit, in silence."""
+    if request.content_length is None and "Transfer-Encoding" in request.headers:
+        abort(400)
+
+
 def check_origin() -> None:
     """Unsafe requests come from our own pages, or from programs that are no browsers.
 
@@ -67,7 +74,7 @@ def protect(response: Response) -> Response:
     if request.endpoint != "static":
         # Shared computers: nothing of a conversation is found in a cache after leaving.
         response.headers["Cache-Control"] = "no-store"
-        response.vary.update(("HX-Request", "Cookie"))
+        response.vary.update((htmx.ASKED_BY, "Cookie"))
     return response
 
 
@@ -81,5 +88,6 @@ def init_app(app: Flask, settings: Settings) -> None:
             app.wsgi_app, x_for=count, x_proto=count, x_host=count
         )
     app.before_request(check_host)
+    app.before_request(check_length)
     app.before_request(check_origin)
     app.after_request(protect)

@@ -24,7 +24,7 @@ def page() -> str:
     rows, more = conversations.recent(owner(), before) if before else (recent, more_at_side)
     return render_template(
         "history/page.html", groups=by_date(rows, zone(), datetime.now(UTC)), more=more,
-        conversations=recent, more_at_side=more_at_side,
+        conversations=recent, more_at_side=more_at_side, under=request.args.get("under"),
     )  # fmt: skip
 
 

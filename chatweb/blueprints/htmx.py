@@ -10,12 +10,14 @@ from flask import Response, request, stream_with_context
 from chatweb.services.errors import NotFound, Unavailable
 
 EVENT_STREAM = "text/event-stream"
+ASKED_BY = "HX-Request"
+"""The header that tells htmx from a browser."""
 
 
 def wants_fragment() -> bool:
     """Whether htmx asks for a part of a page, not a browser for a whole one."""
     headers = request.headers
-    return headers.get("HX-Request") == "true" and headers.get("HX-Request-Type") != "full"
+    return headers.get(ASKED_BY) == "true" and headers.get("HX-Request-Type") != "full"
 
 
 def retarget(response: Response, selector: str) -> Response:

@@ -28,7 +28,16 @@ from chatweb.config import Settings
 from chatweb.database import postgresql, sqlite
 from chatweb.database.failures import Unavailable, unavailable
 
-__all__ = ["Base", "Unavailable", "db", "probing", "reading", "retried", "writing"]
+__all__ = [
+    "Base",
+    "Unavailable",
+    "db",
+    "is_read_only",
+    "probing",
+    "reading",
+    "retried",
+    "writing",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -124,6 +133,11 @@ def probing(settings: Settings) -> Iterator[Connection]:
             yield connection
     finally:
         engine.dispose()
+
+
+def is_read_only(connection: Connection) -> bool:
+    """Whether the database can be read and not written."""
+    return bool(dialect_of(connection.engine).is_read_only(connection))
 
 
 def dialect_of(engine: Engine) -> Any:

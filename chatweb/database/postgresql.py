@@ -17,7 +17,8 @@ from typing import Any
 
 import psycopg2
 from psycopg2 import extensions
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine import ExceptionContext
 
 from chatweb.config import Settings
 
@@ -31,8 +32,9 @@ LAST_WORD = 0.2
 CONNECTING = 5.0
 """Seconds for a connection opened outside a request, as `flask db upgrade` does."""
 
-LOCK_TIMEOUT = 2000
-"""Milliseconds a write waits for a row that somebody else holds."""
+LOCK_TIMEOUT = 1500
+"""Milliseconds a write waits for a row that somebody else holds: less than ``SILENCE``, or a server
+that waits would look like one that hangs."""
 
 READING = {"isolation_level": "AUTOCOMMIT"}
 
@@ -53,6 +55,17 @@ heard = 0.0
 def adopt(engine: Engine, settings: Settings) -> None:
     limits["statement"] = settings.database_timeout
     extensions.set_wait_callback(wait)
+    event.listen(engine, "handle_error", keep_secret)
+
+
+def keep_secret(context: ExceptionContext) -> None:
+    """Keep the first line of an error: the server's DETAIL quotes the row, and so what people
+    wrote, which no log may hold."""
+    error, shown = context.original_exception, context.sqlalchemy_exception
+    if isinstance(error, psycopg2.Error) and shown:
+        first_line = str(error).partition("\n")[0]
+        error.args = (first_line,)
+        shown.args = (f"({type(error).__name__}) {first_line}",)
 
 
 def wait(connection: Any) -> None:
@@ -73,7 +86,9 @@ def wait(connection: Any) -> None:
 def deadline(started: float, connection: Any) -> float:
     """When this wait ends, by ``time.monotonic``."""
     if patience.since is None:
-        connecting = connection.status == extensions.STATUS_SETUP
+        # Of a connection that is being made psycopg2's own `status` says 20, which has no name.
+        state = connection.get_transaction_status()
+        connecting = state == extensions.TRANSACTION_STATUS_UNKNOWN
         return started + CONNECTING if connecting else float("inf")
     silent_since = max(patience.since, heard)
     return min(
@@ -105,3 +120,9 @@ def writing(engine: Engine) -> Iterator[Connection]:
             f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}"
         )
         yield connection
+
+
+def is_read_only(connection: Connection) -> bool:
+    """Whether the server refuses writes: a standby, or one set so."""
+    setting = connection.exec_driver_sql("SHOW transaction_read_only").scalar()
+    return bool(setting == "on")

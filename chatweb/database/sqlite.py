@@ -40,7 +40,8 @@ def opener(settings: Settings) -> Callable[[], sqlite3.Connection]:
             # The driver's own idea of transactions would commit savepoints and leave a failed
             # migration half-applied: every BEGIN is ours.
             isolation_level=None,
-            timeout=WRITE_PATIENCE,
+            # Setting `synchronous` below waits already while somebody holds the file for himself.
+            timeout=READ_PATIENCE,
             check_same_thread=False,
         )
 
@@ -116,6 +117,11 @@ def writing(engine: Engine) -> Iterator[Connection]:
             yield connection
     finally:
         turn.release()
+
+
+def is_read_only(connection: Connection) -> bool:
+    """Whether the file's permissions refuse writes; SQLite itself tells only one who tries."""
+    return not os.access(connection.engine.url.database or "", os.W_OK, effective_ids=True)
 
 
 def wait_for_locks(connection: Connection, seconds: float) -> None:

@@ -37,7 +37,7 @@ ALLOWED = nh3.Cleaner(
         "td": {"left", "center", "right"},
     },
     clean_content_tags=set(),
-    url_schemes={"http", "https", "mailto"},
+    url_schemes=links.SCHEMES,
     url_relative="deny",
     link_rel="noopener noreferrer nofollow",
 )

@@ -12,6 +12,9 @@ from chatweb.rendering.markdown import to_html
 LARGE = 1_000
 """Characters; a larger open block is rendered anew only when a 32nd of the surplus is new."""
 
+HUGE = 8_000
+"""Characters; of what is beyond that, an 8th must be new."""
+
 # Characters that mean the same wherever they stand behind a word: no marks of Markdown, nothing
 # that HTML escapes, no white space but the blank.
 _PLAIN = re.compile(
@@ -140,8 +143,7 @@ class Growing:
 
     def _advance(self, text: str, *, finished: bool) -> str:
         """The open block goes on, or ends and others follow."""
-        new = len(text) - max(self._rendered, self._end)
-        if not finished and new < (len(text) - self._offset - LARGE) // 32:
+        if not finished and self._too_soon(text):
             return ""
         scan = blocks.Scan(text, self._offset)
         if scan.defines and self._offset:
@@ -154,6 +156,14 @@ class Growing:
         first = changes.within(target, shown, to_html(text[starts[0] : starts[1]]))
         row = self._row(text, starts[1:], finished)
         return first + changes.partial(f"#body-{self._position}", "beforeend", row)
+
+    def _too_soon(self, text: str) -> bool:
+        """Whether a large open block has not grown enough to be rendered anew.
+
+        Without this, long blocks would cost the square of their length.
+        """
+        size, new = len(text) - self._offset, len(text) - max(self._rendered, self._end)
+        return new < (size - LARGE) // 32 or new < (size - HUGE) // 8
 
     def _target(self, offset: int) -> str:
         return f"#b{self._position}-{offset}"

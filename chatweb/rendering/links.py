@@ -6,7 +6,9 @@ words do not say where it leads is followed by its host, so that nobody is led a
 
 import re
 from collections.abc import Sequence
+from html import escape
 
+import nh3
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
@@ -19,7 +21,18 @@ _MAIL_ADDRESS = re.compile(r"mailto:(?P<mailbox>[^?\s]+@[^?\s]+)", re.IGNORECASE
 # Quotation marks and the punctuation of Chinese and Japanese end an address that has no spaces
 # around it.
 _BARE_ADDRESS = re.compile(
-    r"(?<![\w/])https?://[^\s<>\"`\\{}|^\u3000-\u303f\uff00-\uffef\u2018-\u201d«»]+", re.IGNORECASE
+    r"(?<![A-Za-z0-9_/])https?://[^\s<>\"`\\{}|^\u3000-\u303f\uff00-\uffef\u2018-\u201d«»]+",
+    re.IGNORECASE,
+)
+
+
+SCHEMES = {"http", "https", "mailto"}
+_FOLLOWER = nh3.Cleaner(
+    tags={"a"},
+    attributes={"a": {"href"}},
+    url_schemes=SCHEMES,
+    url_relative="deny",
+    link_rel=None,
 )
 
 
@@ -32,10 +45,15 @@ class Parser(MarkdownIt):
             url = "https:" + url
         address = super().normalizeLink(url)
         known = _WEB_ADDRESS.match(address) or _MAIL_ADDRESS.match(address)
-        return address if known else ""
+        return address if known and _is_understood(address) else ""
 
     def validateLink(self, url: str) -> bool:  # noqa: N802 - the library calls it so
         return bool(url)
+
+
+def _is_understood(address: str) -> bool:
+    """Whether a browser could follow ``address``; ports and host names have many ways to fail."""
+    return "href" in _FOLLOWER.clean(f'<a href="{escape(address)}"></a>')
 
 
 def unsaid_host(address: str, words: str) -> str:

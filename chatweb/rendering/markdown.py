@@ -84,7 +84,7 @@ def _refuse_mazes(state: StateCore) -> None:
 
 def _complete_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """The parser's table, with the cells that it would drop joined to the last one of the row."""
-    if start + 2 > end or getLine(state, start + 1).count("|") > WIDEST_TABLE:
+    if start + 2 > end or _too_wide(state, start, end):
         return False
     first = len(state.tokens)
     if not table(state, start, end, silent):
@@ -100,6 +100,18 @@ def _complete_table(state: StateBlock, start: int, end: int, silent: bool) -> bo
         surplus = _cells(getLine(state, line))[len(cells) :]
         cells[-1].content = " | ".join([cells[-1].content, *surplus])
     return True
+
+
+def _too_wide(state: StateBlock, start: int, end: int) -> bool:
+    """Whether a table would be mostly cells that nobody wrote."""
+    columns = getLine(state, start + 1).count("|")
+    if columns < 10 or columns > WIDEST_TABLE:
+        return columns > WIDEST_TABLE
+    line, written = start + 2, 0
+    while line < end and not state.isEmpty(line):
+        written += getLine(state, line).count("|")
+        line += 1
+    return columns * (line - start) > 1_000 + 4 * written
 
 
 def _cells(line: str) -> list[str]:

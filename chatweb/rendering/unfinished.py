@@ -8,12 +8,11 @@ when the answer ends, everything is shown.
 import re
 from typing import NamedTuple
 
-_ONLY_MARKS = re.compile(r"[ \t]*(?:[>#*+|:=_`~-]+[ \t]*)*(?:[0-9]{1,9}[.)]?[ \t]*)?[*_`~|\[ \t-]*")
+_ONLY_MARKS = re.compile(r"[ \t>#*+|:=_`~-]*+(?:[0-9]{1,9}+[.)]?+)?+[ \t*_`~|\[-]*+")
 _WAITING = re.compile(r"[ \t*_~`\[<&\\]+\Z")
 _HALF_LINK = re.compile(
     r"!?\[[^\[\]]{0,200}(?:\]|\]\([^()]{0,500})?\Z|https?://\S{0,500}\Z", re.IGNORECASE
 )
-_TABLE_BEGUN = re.compile(r"(?:\A|\n)[ \t]*(\|[^\n]*\n?[ \t|:-]*)\Z")
 _CODE = re.compile(r"`+")
 
 
@@ -34,9 +33,8 @@ def words(block: str, has_fence: bool) -> Shown:
     if _ONLY_MARKS.fullmatch(line) or line.startswith("|"):
         text = text[:line_start]
         line = ""
-    begun = _TABLE_BEGUN.search(text) if "|" in text else None
-    if begun and not _row_before(text, begun.start(1)):
-        text, line = text[: begun.start(1)], ""
+    if not line:
+        text = _without_lone_row(text)
     if not line or has_fence or line.startswith(("    ", "\t")):
         return Shown(text.rstrip("\n\r \t"), "")
     text = text[: _cut(text, line)]
@@ -48,18 +46,21 @@ def last_line(text: str, end: int | None = None) -> int:
     return max(text.rfind("\n", 0, end), text.rfind("\r", 0, end)) + 1
 
 
-def _row_before(text: str, start: int) -> bool:
-    """Whether the line before ``start`` looks like a row of the same table."""
-    before = text[:start].rstrip(" \t").removesuffix("\n").removesuffix("\r")
-    return before[last_line(before) :].lstrip().startswith("|")
+def _without_lone_row(text: str) -> str:
+    """A first row is a row only when the line below it says so: it waits for that."""
+    above = text.rstrip(" \t\n\r")
+    start = last_line(above)
+    row_before = above[last_line(above[: start - 1]) : start] if start else ""
+    lone = above[start:].lstrip().startswith("|") and not row_before.lstrip().startswith("|")
+    return above[:start] if lone and text[len(above) :].count("\n") < 2 else text
 
 
 def _cut(text: str, line: str) -> int:
     """Where the part of the last line begins that waits."""
     end = len(text)
-    half = _HALF_LINK.search(line)
+    half = _HALF_LINK.search(text, max(end - len(line), end - 800))
     if half:
-        end -= len(line) - half.start()
+        end = half.start()
     waiting = _WAITING.search(text, max(0, end - 100), end)
     return waiting.start() if waiting else end
 

@@ -88,7 +88,14 @@ def rename(owner: Owner, conversation_id: UUID, title: str) -> None:
 
     :raises NotFound: no such conversation of this owner
     """
-    _change(owner, conversation_id, title=texts.title(title), title_source="person")
+    with writing() as connection:
+        locked(connection, owner, conversation_id)
+        connection.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation_id)
+            .values(title=texts.title(title), title_source="person")
+        )
+        connection.commit()
 
 
 def delete(owner: Owner, conversation_id: UUID) -> None:
@@ -142,15 +149,6 @@ def deleted(owner: Owner, conversation_id: UUID) -> AnyRow:
     if row is None:
         raise NotFound
     return row
-
-
-def _change(owner: Owner, conversation_id: UUID, **values: Any) -> None:
-    with writing() as connection:
-        locked(connection, owner, conversation_id)
-        connection.execute(
-            update(Conversation).where(Conversation.id == conversation_id).values(**values)
-        )
-        connection.commit()
 
 
 def check_position(position: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, text
 
 from chatweb.config import Settings
-from chatweb.database import probing, reading
+from chatweb.database import is_read_only, probing, reading
 from chatweb.services.errors import Unavailable
 
 REVISIONS = ("0001",)
@@ -25,10 +25,6 @@ PATIENCE = 2.4
 """Seconds somebody waits for a look that is under way."""
 
 REVISION = text("SELECT version_num FROM alembic_version")
-READ_ONLY = {
-    "sqlite": text("PRAGMA query_only"),
-    "postgresql": text("SELECT current_setting('transaction_read_only') = 'on'"),
-}
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ class Look:
         try:
             with probing(self._settings) as connection:
                 check_schema(connection)
-                read_only = bool(connection.execute(READ_ONLY[self._kind]).scalar())
+                read_only = is_read_only(connection)
         except Unavailable as away:
             return Database("fail", self._kind, str(away))
         took = round((time.monotonic() - started) * 1000, 1)

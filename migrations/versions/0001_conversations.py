@@ -212,7 +212,7 @@ def create_search() -> None:
     for statement in (
         # With the same condition, so that FTS5's own 'rebuild' finds what the triggers found.
         "CREATE VIEW message_searched AS SELECT id, content, 'u' || owner_id AS owner FROM message"
-        f" WHERE {searched.format('message')}",
+        " WHERE status <> 'streaming' AND role <> 'system'",
         "CREATE VIRTUAL TABLE message_search USING fts5(content, owner,"
         " content='message_searched', content_rowid='id', tokenize='unicode61')",
         f"CREATE TRIGGER message_search_add AFTER INSERT ON message"

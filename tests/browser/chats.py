@@ -1,6 +1,5 @@
 """What a person does with a chat, and what they see."""
 
-import json
 import re
 import sqlite3
 from collections.abc import Callable
@@ -23,11 +22,13 @@ _REFUSALS = ("Failed to load resource: ", "htmx: htmx:")
 _NORMALISED = """selector => {
   const copy = document.querySelector(selector).cloneNode(true);
   copy.normalize();
-  for (const element of copy.querySelectorAll("script, template, #announcer, #notice, .elapsed")) element.remove();
-  for (const time of copy.querySelectorAll("time")) { time.textContent = ""; time.removeAttribute("title"); }
-  for (const input of copy.querySelectorAll("input[name=request_id]")) input.removeAttribute("value");
+  const every = (selector, change) => copy.querySelectorAll(selector).forEach(change);
+  every("script, template, #announcer, #notice, .elapsed", each => each.remove());
+  every("time", each => { each.textContent = ""; each.removeAttribute("title"); });
+  every("input[name=request_id], input[name=title]", each => each.removeAttribute("value"));
   for (const element of [copy, ...copy.querySelectorAll("*")]) {
-    for (const name of ["data-htmx-powered", "data-connection", "enterkeyhint", "style"]) element.removeAttribute(name);
+    for (const name of ["data-htmx-powered", "data-connection", "enterkeyhint", "style"])
+      element.removeAttribute(name);
     if (!element.getAttribute("class")) element.removeAttribute("class");
     if (element.id === "newest") element.removeAttribute("hidden");
   }
@@ -141,7 +142,7 @@ def lengthen(server: Server, conversation_id: str, count: int) -> None:
                 (
                     position,
                     position - 1,
-                    f"Message number {position}. " * 12,
+                    f"Number {position}. " * 20,
                     key,
                     2 - position % 2,
                 ),
@@ -161,19 +162,7 @@ def multiply(server: Server, conversation_id: str, count: int) -> None:
         for number in range(1, count + 1):
             connection.execute(
                 f"INSERT INTO conversation (id, title, last_message_at, {copied}) "  # noqa: S608
-                f"SELECT ?, ?, strftime('%Y-%m-%d %H:%M:%f', last_message_at, ?) || '000', {copied} "
-                "FROM conversation WHERE id = ?",
+                f"SELECT ?, ?, strftime('%Y-%m-%d %H:%M:%f', last_message_at, ?) || '000', "
+                f"{copied} FROM conversation WHERE id = ?",
                 (uuid4().hex, f"Number {number}", f"-{number} hours", key),
             )
-
-
-def stored(server: Server) -> list[tuple[str, str, str]]:
-    """Role, status and text of every message, in order of their making."""
-    with closing(sqlite3.connect(database(server), timeout=10)) as connection:
-        rows = connection.execute("SELECT role, status, content FROM message ORDER BY id")
-        return [tuple(row) for row in rows]
-
-
-def script(**changes: object) -> str:
-    """What to write into a question for the model to behave so."""
-    return f"[[script: {json.dumps(changes)}]]"

@@ -155,7 +155,9 @@ def test_shift_enter_breaks_the_line(visit: Visit) -> None:
     low = page.locator("#text").bounding_box()
     page.locator("#text").fill("\n" * 40)
     high = page.locator("#text").bounding_box()
-    assert low and high and low["height"] < high["height"] < 0.35 * 800
+    assert low
+    assert high
+    assert low["height"] < high["height"] < 0.35 * 800
     page.locator("#text").fill("one\ntwo")
     page.locator("#text").press("Enter")
     expect(page.locator("#body-1")).to_have_text("one\ntwo", use_inner_text=True)
@@ -278,11 +280,10 @@ def test_haste_makes_one_message(visit: Visit, how: str) -> None:
     page = visit()
     made = posts(page)
     if how == "two examples":
-        first, second = (page.locator(".examples button").nth(number) for number in (0, 1))
         page.evaluate(
-            "() => { const [a, b] = document.querySelectorAll('.examples button'); a.click(); b.click(); }"
+            "() => { for (const button of [...document.querySelectorAll('.examples button')]"
+            ".slice(0, 2)) button.click(); }"
         )
-        assert first and second
     elif how == "double click":
         page.locator("#text").fill("Twice")
         page.evaluate(

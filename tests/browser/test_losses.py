@@ -152,7 +152,8 @@ def test_with_the_database_away_the_text_stays_and_the_same_send_works_later(
         expect(tab.locator("#text")).to_be_focused()
     away = page.context.new_page()
     response = away.goto("/history")
-    assert response and response.status == 503
+    assert response
+    assert response.status == 503
     expect(away.locator("h1")).to_have_text("The chat cannot be reached right now")
     cluster.start()
     for tab, position in ((page, 4), (fresh, 2)):

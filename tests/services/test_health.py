@@ -1,15 +1,13 @@
 """How the database is, told truthfully."""
 
 import threading
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import text
 
-from chatweb.database import db, reading, writing
+from chatweb.database import db, writing
 from chatweb.services import health
 from chatweb.services.errors import Unavailable
 from tests import postgres, servers
@@ -141,28 +139,3 @@ def test_somebody_who_waits_for_a_look_is_told_in_time(
     finally:
         done.set()
         thread.join()
-
-
-def test_a_server_that_may_only_be_read_is_a_warning(
-    make_app: Callable[..., Flask], postgresql_url: str
-) -> None:
-    database = postgresql_url.rpartition("/")[2]
-    command = f'ALTER DATABASE "{database}" SET default_transaction_read_only = on'
-    postgres.shared().execute(command)
-    app = make_app(DATABASE_URL=postgresql_url)
-
-    with app.app_context():
-        found = app.extensions["look"]()
-        assert (found.status, found.reason) == ("warn", str(Unavailable("read_only")))
-        with reading() as connection:
-            assert connection.execute(text("SELECT 1")).scalar() == 1
-        with pytest.raises(Unavailable) as caught:
-            set_revision("9999")
-    assert caught.value.kind == "read_only"
-
-
-def test_the_age_of_a_finding_is_a_second_at_most(look: health.Look) -> None:
-    began = time.monotonic()
-    first = look()
-    if time.monotonic() - began < health.FRESH / 2:
-        assert look() is first

@@ -1,0 +1,168 @@
+"""A reader's page follows a growing text, and ends as a reload would show it."""
+
+import random
+
+import pytest
+
+from chatweb.rendering import blocks, growing
+from chatweb.rendering.growing import Growing, snapshot
+from tests.rendering.corpus import ATTACKS, LARGE
+from tests.rendering.documents import document, pieces
+from tests.rendering.page import Page, parsed, plain
+from tests.rendering.test_markdown import assert_harmless
+
+
+def shown(body: str) -> str:
+    return plain(parsed(body))
+
+
+def assert_follows(text: str, seed: int, most: int) -> None:
+    """After each piece the page is what a page loaded at that moment would be."""
+    reader, page, have = Growing(7), Page(7), ""
+    for piece in pieces(text, seed, most):
+        have += piece
+        page.apply(reader.update(have))
+        loaded, offset = snapshot(7, have)
+        assert page.body == shown(loaded), have
+        assert reader.offset == offset
+    page.apply(reader.finish(text))
+    assert page.body == shown(blocks.body(7, text)), text
+
+
+def test_random_documents_grow_into_their_bodies() -> None:
+    for seed in range(250):
+        text = document(seed, 4 + seed % 12, definitions=seed % 9 == 0)
+        assert_follows(text, seed, most=(3, 12, 40)[seed % 3])
+
+
+def test_large_documents_grow_into_their_bodies() -> None:
+    for seed in range(12):
+        text, reader, page, have = document(seed, 300, seed % 2 == 0), Growing(7), Page(7), ""
+        for piece in pieces(text, seed, 60):
+            have += piece
+            page.apply(reader.update(have))
+        page.apply(reader.finish(text))
+        assert page.body == shown(blocks.body(7, text))
+
+
+@pytest.mark.parametrize(("name", "text"), ATTACKS, ids=[name for name, _ in ATTACKS])
+def test_hostile_text_grows_harmlessly(name: str, text: str) -> None:
+    reader, page, have = Growing(7), Page(7), ""
+    for piece in pieces(text, len(text), 5):
+        have += piece
+        page.apply(reader.update(have))
+        for block in parsed(page.body).select(".block"):
+            assert_harmless(block.decode_contents())
+    page.apply(reader.finish(text))
+    assert page.body == shown(blocks.body(7, text))
+
+
+@pytest.mark.parametrize(("name", "text"), LARGE, ids=[name for name, _ in LARGE])
+def test_large_hostile_text_arrives_whole(name: str, text: str) -> None:
+    reader, page = Growing(7), Page(7)
+    for end in (1000, len(text) // 2, len(text) // 2 + 7):
+        page.apply(reader.update(text[:end]))
+    page.apply(reader.finish(text))
+    assert parsed(page.body).get_text() == parsed(blocks.body(7, text)).get_text()
+
+
+def test_a_reader_resumes_at_any_point() -> None:
+    for seed in range(300):
+        chance = random.Random(seed)
+        text = document(seed, definitions=seed % 5 == 0)
+        seen = text[: chance.randint(0, len(text))]
+        later = text[: chance.randint(len(seen), len(text))]
+        body, offset = snapshot(7, seen)
+        page, reader = Page(7, body), Growing(7, offset)
+        if later:
+            page.apply(reader.update(later))
+            assert page.body == shown(snapshot(7, later)[0])
+        page.apply(reader.finish(text))
+        assert page.body == shown(blocks.body(7, text))
+
+
+def test_a_repeated_event_changes_nothing() -> None:
+    text = "one\n\ntwo\n\nthree words"
+    body, offset = snapshot(7, text)
+    page = Page(7, body)
+    for _ in range(2):
+        page.apply(Growing(7, offset).update(text))
+        assert page.body == shown(body)
+
+
+@pytest.mark.parametrize("kept", ["", "one", "one\n\ntw", "quite another\n\ntext"])
+def test_the_page_takes_the_text_that_was_kept(kept: str) -> None:
+    text = "one\n\ntwo\n\n- three\n- four"
+    for resumed in (False, True):
+        body, offset = snapshot(7, text)
+        page, reader = Page(7, body), Growing(7, offset)
+        if not resumed:
+            page, reader = Page(7), Growing(7)
+            page.apply(reader.update(text))
+        page.apply(reader.finish(kept))
+        assert page.body == shown(blocks.body(7, kept))
+
+
+def test_an_answer_without_words_stays_empty() -> None:
+    reader = Growing(7)
+    assert reader.update("") is None
+    assert reader.finish("") is None
+
+
+def test_nothing_new_sends_nothing() -> None:
+    reader = Growing(7)
+    assert reader.update("some words")
+    assert reader.update("some words") is None
+    assert reader.update("some words ") is None
+    assert reader.finish("some words") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("words\n\n-", "words"),
+        ("words\n\n1.", "words"),
+        ("words\n\n``", "words"),
+        ("words\n\n```py", "words"),
+        ("words\n\n#", "words"),
+        ("words **", "words"),
+        ("words **bold", "words bold"),
+        ("words `co", "words co"),
+        ("words [link](https://e", "words"),
+        ("words https://exam", "words"),
+        ("words\n\n| a | b |", "words"),
+        ("words\n\n| a | b |\n|--", "words"),
+        ("| a | b |\n|---|---|\n| one | tw", "ab"),
+        ("Title\n--", "Title"),
+    ],
+)
+def test_a_half_made_end_waits(text: str, seen: str) -> None:
+    page, reader = Page(7), Growing(7)
+    page.apply(reader.update(text))
+    assert parsed(page.body).get_text() == seen
+    page.apply(reader.finish(text))
+    assert page.body == shown(blocks.body(7, text))
+
+
+def test_plain_words_are_not_rendered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, page, text = Growing(7), Page(7), "- A list with **bold** words"
+    page.apply(reader.update(text))
+    monkeypatch.setattr(growing, "to_html", None)
+    for word in (" and", " more,", " until the", " end", "."):
+        text += word
+        page.apply(reader.update(text))
+    assert page.body == shown(snapshot(7, text)[0]) if growing.to_html else text in _words(page)
+
+
+def _words(page: Page) -> str:
+    return "- " + parsed(page.body).get_text().replace("bold", "**bold**")
+
+
+def test_a_long_answer_costs_little_on_the_wire() -> None:
+    sentence = "It rains in **Spain**, mainly in the `plain`, and what is more it stays there. "
+    text = (("# Title\n\n" + sentence * 3 + "\n\n- one\n- two\n\n") * 60)[:12_000]
+    reader, page = Growing(7), Page(7)
+    for end in range(8, len(text) + 1, 8):
+        page.apply(reader.update(text[:end]))
+    page.apply(reader.finish(text))
+    assert page.received < 25 * len(text)

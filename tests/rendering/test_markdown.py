@@ -1,0 +1,220 @@
+"""Text into safe HTML: nothing acts, nothing loads, nothing is hidden."""
+
+import html
+import re
+from urllib.parse import unquote
+
+import pytest
+from bs4 import Tag
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chatweb.rendering import highlighting
+from chatweb.rendering.markdown import to_html
+from tests.rendering.corpus import ATTACKS, CORPUS
+from tests.rendering.documents import document
+from tests.rendering.page import parsed
+
+CLASSES = {"code", "code-head", "code-language", "table", "host", "title", "definition", "raw"} | {
+    "left",
+    "center",
+    "right",
+}
+ATTRIBUTES = {
+    "a": {"href", "rel", "target"},
+    "ol": {"dir", "start"},
+    "pre": {"dir", "tabindex", "class"},
+    "div": {"class", "tabindex"},
+    "span": {"class", "dir"},
+    "p": {"dir", "class"},
+    "th": {"class"},
+    "td": {"class"},
+    **{tag: {"dir"} for tag in ("blockquote", "ul", "table", "h3", "h4", "h5", "h6")},
+    **{tag: set() for tag in ("br", "hr", "li", "em", "strong", "s", "code")},
+    **{tag: set() for tag in ("thead", "tbody", "tr")},
+}
+MARKDOWN = st.text(
+    st.one_of(
+        st.sampled_from(list("ab1 .\n\n\t*_`~[]()!<>#-+|:\\&;\"'=/h")),
+        st.characters(exclude_categories=["Cs"]),
+    ),
+    max_size=120,
+)
+
+
+def elements(text: str) -> Tag:
+    return parsed(to_html(text))
+
+
+def assert_harmless(made: str) -> None:
+    for element in parsed(made).find_all(True):
+        assert element.name in ATTRIBUTES, element.name
+        assert set(element.attrs) <= ATTRIBUTES[element.name], element
+        if element.name == "a":
+            assert re.match(r"(https?://[^/]|mailto:)", str(element["href"])), element
+            assert element["rel"] == ["noopener", "noreferrer", "nofollow"]
+            assert element["target"] == "_blank"
+        for name in element.get_attribute_list("class"):
+            assert name is None or name in CLASSES | highlighting.CLASSES, name
+    # htmx looks for these in what it receives before it parses it.
+    assert not re.search(r"</?hx-|<head", made, re.IGNORECASE)
+    assert "\r" not in made
+    assert "\0" not in made
+    made.encode()
+
+
+def assert_complete(text: str, made: str) -> None:
+    """Every word of ``text`` can be read, or is where a link leads."""
+    tree = parsed(made)
+    links = " ".join(str(link["href"]) for link in tree.find_all("a"))
+    shown = html.unescape(" ".join([tree.get_text(), links, unquote(links)]))
+    for word in re.findall(r"[^\W_]+", html.unescape(text)):
+        # List numbers are counted by the browser.
+        assert word in shown or word.isdecimal(), f"{word!r} of {text!r} is not in {made}"
+
+
+@pytest.mark.parametrize(("name", "text"), CORPUS, ids=[name for name, _ in CORPUS])
+def test_hostile_text_is_only_text(name: str, text: str) -> None:
+    assert_harmless(to_html(text))
+
+
+@pytest.mark.parametrize(("name", "text"), ATTACKS, ids=[name for name, _ in ATTACKS])
+def test_no_word_of_hostile_text_is_hidden(name: str, text: str) -> None:
+    if name in ("surrogates", "host like another", "odd addresses", "javascript entities"):
+        pytest.skip("has what no page can hold, or addresses in another spelling")
+    assert_complete(text, to_html(text))
+
+
+def test_no_word_of_random_documents_is_hidden() -> None:
+    for seed in range(1500):
+        text = document(seed, definitions=seed % 3 == 0)
+        made = to_html(text)
+        assert_harmless(made)
+        assert_complete(text, made)
+
+
+@settings(max_examples=600, derandomize=True, deadline=None, database=None)
+@given(MARKDOWN)
+def test_no_word_of_any_text_is_hidden(text: str) -> None:
+    made = to_html(text)
+    assert_harmless(made)
+    assert_complete(text, made)
+
+
+def test_headings_begin_below_those_of_the_page() -> None:
+    made = elements("# a\n## b\n### c\n#### d\n##### e\n###### f\n")
+    assert [tag.name for tag in made.find_all(True)] == ["h3", "h4", "h5", "h6", "h6", "h6"]
+
+
+def test_a_line_end_is_a_line_break() -> None:
+    assert elements("one\ntwo").select_one("p > br")
+
+
+def test_a_link_whose_words_hide_the_host_is_followed_by_it() -> None:
+    made = elements("[click](https://evil.example/x) [good.example](http://evil.example)")
+    assert [host.text for host in made.select("a + .host")] == ["evil.example", "evil.example"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://e.org/a",
+        "<https://e.org>",
+        "[e.org](https://e.org/a)",
+        "[https://E.org/](http://e.org)",
+    ],
+)
+def test_a_link_whose_words_show_the_host_is_not(text: str) -> None:
+    assert elements(text).select("a")
+    assert not elements(text).select(".host")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("see https://e.org/a_b_c.", "https://e.org/a_b_c"),
+        ("(https://e.org/a_(b))", "https://e.org/a_(b)"),
+        ("請看https://e.org/a。", "https://e.org/a"),
+        ("**https://e.org**", "https://e.org"),
+    ],
+)
+def test_a_bare_address_is_a_link(text: str, address: str) -> None:
+    assert [link["href"] for link in elements(text).select("a")] == [address]
+
+
+def test_an_address_in_code_or_in_a_link_is_no_second_link() -> None:
+    assert len(elements("`https://a.org` [https://b.org](https://b.org)").select("a")) == 1
+
+
+def test_a_picture_becomes_a_link_in_its_words() -> None:
+    made = elements("![a cat](https://e.org/c.png) ![](https://e.org/d.png)")
+    assert [link.text for link in made.select("a")] == ["a cat", "https://e.org/d.png"]
+
+
+def test_a_picture_inside_a_link_is_its_words() -> None:
+    made = elements("[![a cat](https://e.org/c.png)](https://f.org)")
+    assert [(link.text, link["href"]) for link in made.select("a")] == [("a cat", "https://f.org")]
+
+
+def test_cells_beyond_the_table_join_the_last_one() -> None:
+    made = elements("> | a | b |\n> |--:|---|\n> | 1 | 2 | 3 | 4 |\n")
+    assert [cell.text for cell in made.select("td")] == ["1", "2 | 3 | 4"]
+    assert [cell.get("class") for cell in made.select("th")] == [["right"], None]
+
+
+def test_a_table_of_too_many_columns_stays_text() -> None:
+    assert not elements("a|" * 200 + "\n" + "-|" * 200 + "\n").select("table")
+
+
+def test_a_definition_is_shown_where_it_stands_and_works() -> None:
+    made = elements('[x][y]\n\n[y]: https://e.org "its title"\n')
+    assert made.select_one('p > a[href="https://e.org"]')
+    assert "its title" in made.select(".definition")[0].text
+
+
+def test_text_nested_too_deep_is_shown_as_typed() -> None:
+    text = ">" * 30 + " words\n\n<b>&amp;\r\n"
+    raw = elements(text).select_one("pre.raw")
+    assert raw is not None
+    assert raw.text == text.replace("\r\n", "\n")
+
+
+def test_code_is_coloured_by_classes_and_says_its_language() -> None:
+    made = elements("```python title=x\nimport os\n```")
+    assert made.select_one(".code .code-head .code-language").text == "python title=x"
+    assert made.select_one(".code pre code .kn").text == "import"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "```nonsense\nimport os\n```",
+        "```python\n" + "import os\n" * 3000 + "```",
+        "```\nx\n```",
+        "    x",
+    ],
+)
+def test_code_that_is_long_or_unknown_is_plain(text: str) -> None:
+    assert elements(text).select("pre > code")
+    assert not elements(text).select("code span")
+
+
+def test_code_that_still_grows_is_plain() -> None:
+    text = "```python\nimport os\n```\n```python\nimport sys"
+    coloured = [
+        bool(code.select("span")) for code in parsed(to_html(text, growing=True)).select("code")
+    ]
+    assert coloured == [True, False]
+
+
+@pytest.mark.parametrize("language", sorted(highlighting.LANGUAGES))
+def test_colours_change_no_character(language: str) -> None:
+    code = "\n\n  def f(x):\r\n\t'<b>&amp;' # x\n\n\x0c $(`\"\ufeff {{ é\n\n"
+    assert parsed(highlighting.highlight(code, language)).get_text().replace(
+        "\r", ""
+    ) == code.replace("\r", "")
+
+
+def test_only_outermost_elements_choose_a_direction() -> None:
+    made = elements("> - مرحبا\n\n- a\n  - b\n\nc\n")
+    assert [tag.name for tag in made.select("[dir=auto]")] == ["blockquote", "ul", "p"]
