@@ -156,8 +156,11 @@ def _words(tokens: Sequence[Token]) -> str:
         elif token.type == "link_close":
             made.append(after_link)
             in_link = False
+        elif token.type == "image" and in_link:
+            made.append(escape(_description(token), quote=False))
+            after_link += " " + "".join(_link(_to_picture(token), ""))
         elif token.type == "image":
-            made.append(_image(token, in_link))
+            made.append(_image(token))
         else:
             made.append(_SIMPLE[token.type])
     return "".join(made)
@@ -183,30 +186,38 @@ def _link_words(tokens: Sequence[Token], opened: int) -> str:
     for token in tokens[opened + 1 :]:
         if token.type == "link_close":
             break
-        words.append(_plain([token]))
+        words.append(_description(token) if token.type == "image" else _plain([token]))
     return "".join(words)
 
 
-def _image(token: Token, in_link: bool) -> str:
+def _image(token: Token) -> str:
     """A picture is never loaded: it is a link to its address, in the words that describe it."""
     words = _plain(token.children or [])
-    address = str(token.attrs.get("src", ""))
-    opening, closing = _link(
-        Token("link_open", "a", 1, attrs={**token.attrs, "href": address}), words
-    )
-    if in_link:
-        return escape(words if words.strip() else address, quote=False)
+    opening, closing = _link(_to_picture(token), words)
     return opening + escape(words, quote=False) + closing
 
 
+def _to_picture(token: Token) -> Token:
+    return Token("link_open", "a", 1, attrs={**token.attrs, "href": token.attrs.get("src", "")})
+
+
+def _description(token: Token) -> str:
+    """What is read instead of a picture."""
+    words = _plain(token.children or [])
+    return words if words.strip() else str(token.attrs.get("src", ""))
+
+
 def _plain(tokens: Sequence[Token]) -> str:
-    """The bare words of a description."""
+    """The bare words of a description; links and pictures in it are words as well."""
     words: list[str] = []
     for token in tokens:
         if token.type in ("text", "code_inline"):
             words.append(token.content)
         elif token.type in ("softbreak", "hardbreak"):
             words.append("\n")
-        elif token.type == "image":
-            words.append(_plain(token.children or []) or str(token.attrs.get("src", "")))
+        elif token.type in ("link_open", "image"):
+            address = token.attrs.get("href") or token.attrs.get("src", "")
+            words.append(
+                f"{_plain(token.children or [])} {address} {token.attrs.get('title', '')} "
+            )
     return "".join(words)

@@ -14,101 +14,17 @@ from pygments.token import STANDARD_TYPES, _TokenType  # type: ignore[import-unt
 LONGEST = 20_000
 """Characters of code that are still coloured."""
 
-LANGUAGES = frozenset(  # fmt: skip
-    [
-        "awk",
-        "bash",
-        "bat",
-        "c",
-        "c#",
-        "c++",
-        "clojure",
-        "cmake",
-        "console",
-        "cpp",
-        "cs",
-        "csharp",
-        "css",
-        "dart",
-        "diff",
-        "docker",
-        "dockerfile",
-        "elixir",
-        "erlang",
-        "f#",
-        "fortran",
-        "fsharp",
-        "go",
-        "golang",
-        "graphql",
-        "groovy",
-        "haskell",
-        "hs",
-        "html",
-        "html+jinja",
-        "http",
-        "ini",
-        "java",
-        "javascript",
-        "jinja",
-        "js",
-        "json",
-        "julia",
-        "kotlin",
-        "latex",
-        "lisp",
-        "lua",
-        "make",
-        "makefile",
-        "markdown",
-        "matlab",
-        "md",
-        "nginx",
-        "nix",
-        "objective-c",
-        "objectivec",
-        "ocaml",
-        "octave",
-        "perl",
-        "php",
-        "pl",
-        "powershell",
-        "ps1",
-        "protobuf",
-        "py",
-        "py3",
-        "pycon",
-        "python",
-        "python3",
-        "r",
-        "rb",
-        "rs",
-        "ruby",
-        "rust",
-        "scala",
-        "scheme",
-        "sh",
-        "shell",
-        "solidity",
-        "sql",
-        "swift",
-        "tcl",
-        "terraform",
-        "tex",
-        "toml",
-        "ts",
-        "tsx",
-        "typescript",
-        "udiff",
-        "vb.net",
-        "vim",
-        "xml",
-        "yaml",
-        "yml",
-        "zig",
-        "zsh",
-    ]
-)
+_LANGUAGES = """
+    awk bash bat c c# c++ clojure cmake console cpp cs csharp css dart diff docker
+    dockerfile elixir erlang f# fortran fsharp go golang graphql groovy haskell hs html
+    html+jinja http ini java javascript jinja js json julia kotlin latex lisp lua make
+    makefile markdown matlab md nginx nix objective-c objectivec ocaml octave perl php pl
+    powershell ps1 protobuf py py3 pycon python python3 r rb rs ruby rust scala scheme sh
+    shell solidity sql swift tcl terraform tex toml ts tsx typescript udiff vb.net vim xml
+    yaml yml zig zsh
+"""
+LANGUAGES = frozenset(_LANGUAGES.split())
+"""The names of languages that are coloured, as they are written behind a fence."""
 CLASSES = frozenset(name for name in STANDARD_TYPES.values() if name)
 """Every class a span of code may have."""
 

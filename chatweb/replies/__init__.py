@@ -151,7 +151,7 @@ def start(asked: Asked) -> None:
 def stop(answer_id: int, seen: int, patience: float = 2.0) -> None:
     """End an answer that was asked to stop, and wait up to ``patience`` seconds for its end."""
     machinery = _machinery()
-    if live := machinery.scribe.find(answer_id):
+    if (live := machinery.scribe.find(answer_id)) is not None:
         machinery.stop(live, seen)
     with watching(answer_id) as followed:
         followed.over.wait(patience)
@@ -161,7 +161,7 @@ def stop(answer_id: int, seen: int, patience: float = 2.0) -> None:
 def watching(answer_id: int) -> Iterator[LiveText]:
     """The text of an answer in progress, wherever it is produced."""
     machinery = _machinery()
-    if live := machinery.scribe.find(answer_id):
+    if (live := machinery.scribe.find(answer_id)) is not None:
         yield live
     else:
         with machinery.tailer.watching(answer_id) as mirror:
@@ -171,7 +171,7 @@ def watching(answer_id: int) -> Iterator[LiveText]:
 def text_so_far(answer_id: int) -> str:
     """What there is of an answer in progress, here or in the database."""
     live = _machinery().scribe.find(answer_id)
-    return live.text() if live else answers.text_so_far(answer_id)
+    return live.text() if live is not None else answers.text_so_far(answer_id)
 
 
 def look_after(app: Flask) -> None:

@@ -132,7 +132,7 @@ class Scribe:
         else:
             return
         for answer_id, seen in stops.items():
-            if live := self._live.get(answer_id):
+            if (live := self._live.get(answer_id)) is not None:
                 self._stop(live, seen)
 
     def _keep(self, gained: list[Piece], endings: list[Ending], beat: bool) -> Mapping[int, int]:

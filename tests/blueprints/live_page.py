@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import unified_diff
 
 from bs4 import BeautifulSoup, Tag
 
@@ -72,9 +73,8 @@ class LivePage:
     def same_as(self, html: str) -> bool:
         """Whether a reload would show the same; says where not."""
         here, there = comparable(self.tree), comparable(parsed(html))
-        for line, other in zip(here, there, strict=False):
-            assert line == other
-        assert here[len(there) :] == there[len(here) :]
+        differences = "\n".join(unified_diff(here, there, "updated", "reloaded", lineterm="", n=1))
+        assert not differences, differences
         return True
 
     def _partials(self, partials: list[Tag]) -> None:
@@ -127,6 +127,8 @@ def comparable(tree: BeautifulSoup) -> list[str]:
     copy = parsed(str(tree))
     for field in copy.select("input[name=request_id]"):
         field["value"] = "…"
+    for refresh in copy.select("noscript"):  # nothing to a browser with scripts
+        refresh.decompose()
     for note in copy.find_all(string=re.compile(r"^\s*$")):
         if not note.find_parent(["pre", "textarea"]):
             note.extract()

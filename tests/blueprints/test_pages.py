@@ -15,6 +15,7 @@ from tests import factories
 from tests.blueprints.browser import HTMX, Browser, stream_of
 from tests.blueprints.live_page import LivePage, events, parsed
 from tests.scripted_model import Script, ScriptedModel, answer_to
+from tests.servers import wait_until
 
 Rows = Callable[[type[Any]], list[Any]]
 TABLES = [Conversation, Draft, Login, Message, Process, ReplyPiece, User]
@@ -129,7 +130,7 @@ class TestAPageThatWasUpdatedEqualsAReload:
     def test_after_a_stop(self, browser: Browser, model: ScriptedModel) -> None:
         model.script = Script(tokens=6, do="stall", after=6)
         page, address = self.begin(browser, "Why?")
-        assert model.wait_for(lambda: model.requests and model.requests[0].sent == 6)
+        wait_until(lambda: model.requests and model.requests[0].sent == 6, seconds=10)
         stopped = browser.post(f"{address}/messages/2/stop", {"seen": "100"}, htmx=True)
         browser.watch(page)
         assert page.one("#message-2")["data-status"] == "stopped"

@@ -17,6 +17,7 @@ from tests import factories
 from tests.blueprints.browser import Browser, stream_of
 from tests.blueprints.live_page import LivePage, events
 from tests.scripted_model import Script, ScriptedModel
+from tests.servers import wait_until
 
 DOCUMENT = (
     "A first paragraph with *some* words.\n\n"
@@ -203,7 +204,7 @@ def test_a_deleted_conversation_ends_its_answer_and_its_streams(
 def test_a_stop_keeps_what_was_seen(app: Flask, browser: Browser, model: ScriptedModel) -> None:
     model.script = Script(pieces=("0123456789", "abcdef"), do="stall", after=2)
     conversation = browser.begin()
-    assert model.wait_for(lambda: model.requests and model.requests[0].sent == 2)
+    wait_until(lambda: model.requests and model.requests[0].sent == 2, seconds=10)
     browser.post(f"/c/{conversation}/messages/2/stop", {"seen": "12"})
     row = stored(app, conversation)
     assert (row.status, row.content) == ("stopped", "0123456789ab")
@@ -216,7 +217,7 @@ def test_a_stop_without_a_sensible_number_keeps_all(
 ) -> None:
     model.script = Script(pieces=("0123456789",), do="stall", after=1)
     conversation = browser.begin()
-    assert model.wait_for(lambda: model.requests and model.requests[0].sent == 1)
+    wait_until(lambda: model.requests and model.requests[0].sent == 1, seconds=10)
     response = browser.post(f"/c/{conversation}/messages/2/stop", {"seen": seen} if seen else {})
     assert response.status_code == 303
     row = stored(app, conversation)

@@ -89,11 +89,12 @@ def test_what_was_acknowledged_before_a_kill_is_there_once(
         with ThreadPoolExecutor(len(people)) as pool:
             askers = [pool.submit(keep_asking, person, stop) for person in people]
             before = len(model.requests)
-            some = random.Random(number).randint(5, 25)  # noqa: S311 - a test, not a secret
+            some = random.Random(number).randint(5, 25)
             model.wait_for(lambda before=before, some=some: len(model.requests) > before + some)
             if number % 2:
                 psutil.Process(server.worker_pids()[0]).kill()
-                model.wait_for(lambda seen=len(model.requests): len(model.requests) > seen + 10)
+                seen = len(model.requests)
+                model.wait_for(lambda seen=seen: len(model.requests) > seen + 10)
             else:
                 server.kill_master_and_workers()
             stop.set()

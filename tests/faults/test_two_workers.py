@@ -7,6 +7,7 @@ import time
 from tests.faults.conftest import Serve, Witness
 from tests.faults.people import lines
 from tests.scripted_model import Script, ScriptedModel, answer_to
+from tests.servers import wait_until
 
 BEHIND = 0.5
 """Seconds that such a reader may be behind."""
@@ -65,7 +66,7 @@ def test_a_reader_who_comes_late_sees_all(
     with lines(server) as (here, there):
         send = person.on(here).begin("a question with a late reader")
         assert send.conversation
-        assert model.wait_for(lambda: model.requests and model.requests[0].sent > 30)
+        wait_until(lambda: model.requests and model.requests[0].sent > 30, seconds=10)
         started = time.monotonic()
         with person.on(there).reading(send.conversation, 2) as reading:
             pass
