@@ -88,8 +88,8 @@ def retry(conversation_id: UUID, position: int) -> AnyResponse | str:
     replies.start(asked)
     if not htmx.wants_fragment():
         return back_to(conversation_id, asked.answer)
-    conversation = conversations.find(owner(), conversation_id)
     message = messages.find(owner(), conversation_id, asked.answer)
+    conversation = conversations.find(owner(), conversation_id)
     streaming = asked.answer if message.status == "streaming" else None
     return render_template(
         "chat/_retried.html", conversation=conversation, message=article(message),

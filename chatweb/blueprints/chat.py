@@ -96,8 +96,9 @@ def longest() -> int:
 
 def exchange(asked: questions.Asked) -> dict[str, Any]:
     """What the fragments for a question and its answer need."""
-    conversation = conversations.find(owner(), asked.conversation_id)
     rows = messages.shown(asked.conversation_id, asked.answer, limit=2).messages
+    # Read after the messages: whether it is running must not be older than they are.
+    conversation = conversations.find(owner(), asked.conversation_id)
     return {
         "conversation": conversation,
         "row": conversation,

@@ -81,6 +81,9 @@ class Machinery:
                 history, messages=self.context_messages, size=self.endpoint.prompt_size
             )
             self.engine.start(live, prompt)
+            if live.seen_by_stopper is not None:
+                # Whoever stopped it meanwhile found nothing to stop.
+                self.engine.stop(live.answer_id, End("stopped", {"reason": STOPPED}))
         except BaseException:
             # The answer is ours and must end, whatever happened.
             live.end = End("failed", {"reason": BROKEN})

@@ -49,7 +49,8 @@ class Engine:
 
     def _cancel(self, answer_id: int, end: End) -> None:
         if task := self._tasks.get(answer_id):
-            task.cancel(end)
+            # Not before its first step: cancelled there it would never say how it ended.
+            self._loop.call_soon(task.cancel, end)
 
     async def _answer(self, live: LiveText, messages: list[dict[str, str]]) -> None:
         started = time.monotonic()
