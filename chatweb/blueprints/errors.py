@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from flask import Flask, Response, g, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from chatweb.blueprints import htmx
 from chatweb.services.errors import (
@@ -72,13 +72,16 @@ class Kept(NamedTuple):
 
 def answer(code: int, sentence: str) -> Response:
     """The page or the notice for an error."""
+    if isinstance(request.routing_exception, SecurityError):
+        # Asked under a name that is not ours: there are no addresses a page could lead to.
+        return Response(f"{sentence}\n", code, mimetype="text/plain")
     fragment = htmx.wants_fragment()
     body = (
         render_template("_notice.html", message=sentence, request_id=g.request_id)
         if fragment
         else render_template(
             "error.html", code=code, title=TITLES.get(code, TITLES[400]), message=sentence,
-            request_id=g.request_id, kept=kept(),
+            request_id=g.request_id, kept=kept(code),
         )
     )  # fmt: skip
     response = make_response(body, code)
@@ -87,16 +90,18 @@ def answer(code: int, sentence: str) -> Response:
     return htmx.retarget(response, "#notice") if fragment else response
 
 
-def kept() -> Kept | None:
-    """The text of the form that failed; nothing that was typed is lost with an error page."""
+def kept(code: int) -> Kept | None:
+    """The text of the form that failed; nothing that was typed is lost with an error page.
+
+    Its request id is kept too, as it may have arrived; not where that id was what is wrong.
+    """
     if request.method != "POST" or request.content_length is None:
         return None
     if request.content_length > (request.max_content_length or 0):
         return None
     text = request.form.get("text", "")
-    return (
-        Kept(request.path, text, request.form.get("request_id") or str(uuid4())) if text else None
-    )
+    request_id = "" if code == 422 else request.form.get("request_id", "")
+    return Kept(request.path, text, request_id or str(uuid4())) if text else None
 
 
 def refused(error: Exception) -> Response:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Flask, Response, abort, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -61,7 +59,7 @@ def check_origin() -> None:
     if site is not None:
         ours = site in {"same-origin", "none"}
     else:
-        ours = origin is None or urlsplit(origin)[:2] == (request.scheme, request.host)
+        ours = origin is None or origin == f"{request.scheme}://{request.host}"
     if not ours:
         abort(403)
 
