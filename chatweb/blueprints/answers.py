@@ -10,10 +10,10 @@ from flask import Blueprint, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from chatweb import replies
-from chatweb.blueprints import forms, htmx
+from chatweb.blueprints import articles, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
-from chatweb.blueprints.articles import article, of
 from chatweb.blueprints.chat import composer
+from chatweb.blueprints.side import current_row
 from chatweb.rendering.growing import Growing
 from chatweb.services import answers as answers_service
 from chatweb.services import conversations, messages, questions
@@ -57,12 +57,9 @@ def render_ended(owner: Owner, message: Any) -> str:
     conversation = conversations.find(owner, message.conversation_id)
     ended = messages.find(owner, message.conversation_id, message.position)
     return render_template(
-        "chat/_ended.html",
-        conversation=conversation,
-        row=conversation,
-        message=of(ended),
-        composer=composer(conversation.id),
-    )
+        "chat/_ended.html", conversation=conversation, message=articles.foot(ended),
+        row=current_row(conversation), composer=composer(conversation.id),
+    )  # fmt: skip
 
 
 @answers.post("/<int:position>/stop")
@@ -88,12 +85,9 @@ def retry(conversation_id: UUID, position: int) -> AnyResponse | str:
     replies.start(asked)
     if not htmx.wants_fragment():
         return back_to(conversation_id, asked.answer)
-    message = messages.find(owner(), conversation_id, asked.answer)
-    conversation = conversations.find(owner(), conversation_id)
-    streaming = asked.answer if message.status == "streaming" else None
     return render_template(
-        "chat/_retried.html", conversation=conversation, message=article(message),
-        composer=composer(conversation_id, streaming),
+        "chat/_retried.html", conversation=asked.conversation, message=articles.begun(asked),
+        row=current_row(asked.conversation), composer=composer(conversation_id, asked.answer),
     )  # fmt: skip
 
 

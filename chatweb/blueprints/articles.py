@@ -2,78 +2,100 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
-from uuid import UUID, uuid4
+from uuid import UUID, uuid5
 
 from flask import render_template
 from markupsafe import Markup
 
 from chatweb import replies
 from chatweb.rendering import blocks, growing
+from chatweb.rendering.kept import Kept
+from chatweb.services import messages
+from chatweb.services.questions import Asked
 
-KEPT = 2000
-LARGEST_KEPT = 8_000
-"""Finished articles remembered, each of at most so many characters: the same page again costs
-neither rendering nor escaping."""
+KEPT_BYTES = 16 * 1024 * 1024
+"""Memory for articles of messages that have ended, per process."""
+
+_kept: Kept[tuple[UUID, int]] = Kept(KEPT_BYTES)
 
 
-class Article(NamedTuple):
-    """One message, ready for its template."""
+class Foot(NamedTuple):
+    """What stands below a message; ``request_id`` is that of another try, if one is offered."""
 
     conversation_id: UUID
     position: int
     role: str
     status: str
-    body: Markup
-    after: int | None
     created_at: datetime
-    model: str | None
-    reason: str | None
-    request_id: UUID | None
+    model: str | None = None
+    reason: str | None = None
+    request_id: UUID | None = None
+
+
+class Shown(NamedTuple):
+    """The articles of a page, and the position of that among them that is being written."""
+
+    articles: Markup
+    streaming: int | None
+
+
+def shown(conversation_id: UUID, outline: Sequence[Any]) -> Shown:
+    """The articles of a part of a branch; what was shown lately is neither read nor rendered."""
+    found = {
+        each.position: _kept.get((conversation_id, each.position))
+        for each in outline
+        if each.status != "streaming"
+    }
+    missing = [each.position for each in outline if not found.get(each.position)]
+    streaming = None
+    for row in messages.at(conversation_id, missing) if missing else ():
+        found[row.position] = article(row)
+        if row.status == "streaming":
+            streaming = row.position
+    return Shown(joined(found[each.position] or "" for each in outline), streaming)
 
 
 def article(row: Any) -> Markup:
     """The article of a message."""
-    if row.status == "complete" and len(row.content) <= LARGEST_KEPT:
-        return _finished(
-            row.conversation_id, row.position, row.role, row.content, row.created_at,
-            row.details.get("model"),
-        )  # fmt: skip
-    return _render(of(row))
+    if row.status == "streaming":
+        text = replies.text_so_far(row.id)
+        body, after = growing.snapshot(row.position, text) if text else (Markup(), None)
+        return _render(foot(row), body, after)
+    made = _render(foot(row), blocks.body(row.position, row.content))
+    _kept.keep((row.conversation_id, row.position), made)
+    return made
 
 
-@lru_cache(KEPT)
-def _finished(
-    conversation_id: UUID, position: int, role: str, content: str, created_at: datetime,
-    model: str | None,
-) -> Markup:  # fmt: skip
-    body = blocks.body(position, content)
-    return _render(
-        Article(
-            conversation_id, position, role, "complete", body, None, created_at, model, None, None
-        )
-    )
-
-
-def of(row: Any) -> Article:
-    """What the template of a message needs."""
-    body, after = _shown(row)
+def foot(row: Any) -> Foot:
     ended_early = row.status in {"failed", "interrupted", "stopped"}
-    return Article(
-        row.conversation_id, row.position, row.role, row.status, body, after, row.created_at,
-        row.details.get("model"), row.details.get("reason"), uuid4() if ended_early else None,
+    return Foot(
+        row.conversation_id, row.position, row.role, row.status, row.created_at,
+        row.details.get("model"), row.details.get("reason"),
+        # The same in every tab, so that two clicks are one try.
+        uuid5(row.conversation_id, f"retry {row.position}") if ended_early else None,
     )  # fmt: skip
 
 
-def _shown(row: Any) -> tuple[Markup, int | None]:
-    if row.status != "streaming":
-        return blocks.body(row.position, row.content), None
-    text = replies.text_so_far(row.id)
-    return growing.snapshot(row.position, text) if text else (Markup(), None)
+def exchange(asked: Asked) -> Markup:
+    """A question that was just kept, and the answer that begins; nothing is read."""
+    question = Foot(asked.conversation_id, asked.question, "user", "complete", asked.at)
+    return joined([_render(question, blocks.body(asked.question, asked.text)), begun(asked)])
 
 
-def _render(article: Article) -> Markup:
+def begun(asked: Asked) -> Markup:
+    """An answer without a word yet: its stream brings all of it."""
+    return _render(Foot(asked.conversation_id, asked.answer, "assistant", "streaming", asked.at))
+
+
+def _render(foot: Foot, body: Markup = Markup(), after: int | None = None) -> Markup:  # noqa: B008
     # Made by the template, which escapes: marked, so that nobody escapes it again.
-    return Markup(render_template("chat/_message.html", message=article))  # noqa: S704
+    html = render_template("chat/_message.html", message=foot, body=body, after=after)
+    return Markup(html)  # noqa: S704
+
+
+def joined(articles: Iterable[Markup | str]) -> Markup:
+    # Markup.join would escape each of them once more.
+    return Markup("".join(articles))  # noqa: S704

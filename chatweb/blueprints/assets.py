@@ -6,7 +6,7 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Flask, url_for
+from flask import Flask, request, url_for
 
 YEAR = 31_536_000
 
@@ -16,12 +16,14 @@ def init_app(app: Flask) -> None:
     folder = Path(app.static_folder or "")
 
     @lru_cache(None)
-    def version(filename: str) -> str:
-        return hashlib.sha256((folder / filename).read_bytes()).hexdigest()[:10]
+    def address(filename: str, root: str) -> str:
+        version = hashlib.sha256((folder / filename).read_bytes()).hexdigest()[:10]
+        return url_for("static", filename=filename, v=version)
 
     def asset(filename: str) -> str:
         """The address of a static file."""
-        remembered = None if app.debug else version(filename)
-        return url_for("static", filename=filename, v=remembered)
+        if app.debug:
+            return url_for("static", filename=filename)
+        return address(filename, request.script_root)
 
     app.jinja_env.globals["asset"] = asset

@@ -9,9 +9,9 @@ from flask import Blueprint, current_app, redirect, render_template, request, ur
 from werkzeug.wrappers import Response
 
 from chatweb import replies
-from chatweb.blueprints import forms, htmx
+from chatweb.blueprints import articles, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
-from chatweb.blueprints.articles import article
+from chatweb.blueprints.side import current_row, side
 from chatweb.services import conversations, messages, questions
 from chatweb.services.errors import NotFound
 
@@ -47,10 +47,9 @@ def composer(conversation_id: UUID | None = None, streaming: int | None = None) 
 @chat.get("/")
 @open_to(OWNERS)
 def new() -> str:
-    rows, more = conversations.recent(owner())
     return render_template(
-        "chat/page.html", conversation=None, messages=[], older=None, conversations=rows,
-        more=more, composer=composer(), examples=EXAMPLES, deleted=just_deleted(),
+        "chat/page.html", conversation=None, messages=None, older=None, conversations=side(),
+        composer=composer(), examples=EXAMPLES, deleted=just_deleted(),
     )  # fmt: skip
 
 
@@ -95,29 +94,22 @@ def longest() -> int:
 
 
 def exchange(asked: questions.Asked) -> dict[str, Any]:
-    """What the fragments for a question and its answer need."""
-    rows = messages.shown(asked.conversation_id, asked.answer, limit=2).messages
-    # Read after the messages: whether it is running must not be older than they are.
-    conversation = conversations.find(owner(), asked.conversation_id)
+    """What the fragments for a question and its answer need; an answer that has words already,
+    or has ended, gets them by its stream."""
+    conversation = asked.conversation
     return {
         "conversation": conversation,
-        "row": conversation,
-        "messages": [article(row) for row in rows],
-        "composer": composer(conversation.id, streaming(rows)),
+        "row": current_row(conversation),
+        "messages": articles.exchange(asked),
+        "composer": composer(conversation.id, asked.answer),
     }
-
-
-def streaming(rows: Any) -> int | None:
-    """The position of the answer being written; only the newest message can be one."""
-    return rows[-1].position if rows and rows[-1].status == "streaming" else None
 
 
 @chat.get("/c/<uuid:conversation_id>")
 @open_to(OWNERS)
 def page(conversation_id: UUID) -> str:
     conversation = conversations.find(owner(), conversation_id)
-    shown = messages.shown(conversation_id, conversation.head)
-    return render_page(conversation, shown)
+    return render_page(conversation, messages.outline(conversation_id, conversation.head))
 
 
 @chat.get("/c/<uuid:conversation_id>/messages")
@@ -125,24 +117,23 @@ def page(conversation_id: UUID) -> str:
 def older(conversation_id: UUID) -> str:
     conversation = conversations.find(owner(), conversation_id)
     before = request.args.get("before", "")
-    shown = (
+    outline = (
         messages.older(owner(), conversation_id, int(before))
         if before.isdecimal() and before.isascii() and len(before) < 10
-        else messages.shown(conversation_id, conversation.head)
+        else messages.outline(conversation_id, conversation.head)
     )
     if not htmx.wants_fragment():
-        return render_page(conversation, shown)
+        return render_page(conversation, outline)
     return render_template(
-        "chat/_messages_older.html", conversation=conversation, older=shown.older,
-        messages=[article(row) for row in shown.messages],
+        "chat/_messages_older.html", conversation=conversation, older=outline.older,
+        messages=articles.shown(conversation_id, outline.messages).articles,
     )  # fmt: skip
 
 
-def render_page(conversation: Any, shown: messages.Page) -> str:
-    rows, more = conversations.recent(owner())
+def render_page(conversation: Any, outline: messages.Page) -> str:
+    shown = articles.shown(conversation.id, outline.messages)
     return render_template(
-        "chat/page.html", conversation=conversation, older=shown.older,
-        messages=[article(row) for row in shown.messages],
-        conversations=rows, more=more,
-        composer=composer(conversation.id, streaming(shown.messages)),
+        "chat/page.html", conversation=conversation, older=outline.older, messages=shown.articles,
+        conversations=side(current=conversation.id),
+        composer=composer(conversation.id, shown.streaming),
     )  # fmt: skip

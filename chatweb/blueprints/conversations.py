@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from chatweb.blueprints import forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.side import side
 from chatweb.services import conversations as service
 
 conversations = Blueprint("conversations", __name__, url_prefix="/c")
@@ -20,8 +21,8 @@ conversations = Blueprint("conversations", __name__, url_prefix="/c")
 def recent() -> Any:
     if not htmx.wants_fragment():
         return redirect(url_for("history.page"), 303)
-    rows, more = service.recent(owner(), request.args.get("before"))
-    return render_template("conversations/_rows.html", conversations=rows, more=more)
+    rows = side(request.args.get("before"))
+    return render_template("conversations/_rows.html", conversations=rows)
 
 
 @conversations.post("/<uuid:conversation_id>/rename")
@@ -51,5 +52,4 @@ def restore(conversation_id: UUID) -> Response | str:
     if not htmx.wants_fragment():
         return redirect(url_for("chat.page", conversation_id=conversation_id), 303)
     row = service.find(owner(), conversation_id)
-    rows, more = service.recent(owner())
-    return render_template("history/_restored.html", row=row, conversations=rows, more=more)
+    return render_template("history/_restored.html", row=row, conversations=side())

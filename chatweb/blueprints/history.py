@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flask import Blueprint, render_template, request
 
 from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.side import side
 from chatweb.services import conversations
 
 history = Blueprint("history", __name__)
@@ -19,12 +20,10 @@ history = Blueprint("history", __name__)
 @history.get("/history")
 @open_to(OWNERS)
 def page() -> str:
-    recent, more_at_side = conversations.recent(owner())
-    before = request.args.get("before")
-    rows, more = conversations.recent(owner(), before) if before else (recent, more_at_side)
+    rows, more = conversations.recent(owner(), request.args.get("before"))
     return render_template(
         "history/page.html", groups=by_date(rows, zone(), datetime.now(UTC)), more=more,
-        conversations=recent, more_at_side=more_at_side, under=request.args.get("under"),
+        conversations=side(), under=request.args.get("under"),
     )  # fmt: skip
 
 

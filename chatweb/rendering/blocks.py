@@ -10,20 +10,11 @@ Link definitions (``[label]: address``) act across the whole text: a text with o
 """
 
 import re
-import sys
-import threading
-from collections import OrderedDict
 from collections.abc import Iterable
 
 from markupsafe import Markup
 
 from chatweb.rendering import markdown
-
-RENDERER_VERSION = 1
-"""Raised whenever the same text begins to look different; part of the key of anything kept."""
-
-KEPT_BYTES = 16 * 1024 * 1024
-"""Memory for bodies of finished messages, per process."""
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _FENCE = re.compile(r"(`{3,})[^`]*\Z|(~{3,})")
@@ -150,45 +141,6 @@ def row(position: int, text: str, offsets: Iterable[int]) -> Markup:
     )
 
 
-class _Bodies:
-    """The most recently shown bodies, up to a number of bytes. Safe between threads."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._size = 0
-        self._kept: OrderedDict[tuple[int, str], Markup] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def get(self, key: tuple[int, str]) -> Markup | None:
-        with self._lock:
-            body = self._kept.get(key)
-            if body is not None:
-                self._kept.move_to_end(key)
-            return body
-
-    def keep(self, key: tuple[int, str], body: Markup) -> None:
-        size = _size(key, body)
-        if size > self._limit // 8:
-            return
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = body
-                self._size += size
-            while self._size > self._limit:
-                self._size -= _size(*self._kept.popitem(last=False))
-
-
-def _size(key: tuple[int, str], body: Markup) -> int:
-    return sys.getsizeof(key[1]) + sys.getsizeof(body) + 300
-
-
-_bodies = _Bodies(KEPT_BYTES)
-
-
 def body(position: int, text: str) -> Markup:
     """The whole row of blocks of a message that has ended, question or answer."""
-    kept = _bodies.get((position, text))
-    if kept is None:
-        kept = row(position, text, starts(text))
-        _bodies.keep((position, text), kept)
-    return kept
+    return row(position, text, starts(text))

@@ -75,8 +75,9 @@ class Machinery:
             self.scribe.add(live)
         try:
             history = messages.leading_to(
-                asked.conversation_id, asked.question, self.context_messages
+                asked.conversation_id, asked.parent, self.context_messages
             )
+            history.append(("user", asked.text))
             prompt = prompts.build(
                 history, messages=self.context_messages, size=self.endpoint.prompt_size
             )

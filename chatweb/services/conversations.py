@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, bindparam, exists, select, tuple_, update
@@ -52,6 +53,15 @@ OLDER = NEWEST.where(
         bindparam("before", type_=Conversation.id.type),
     )
 )
+
+
+class Listed(NamedTuple):
+    """What a list shows of a conversation, for those who know it without reading."""
+
+    id: UUID
+    title: str
+    last_message_at: datetime
+    running: bool
 
 
 def find(owner: Owner, conversation_id: UUID) -> AnyRow:

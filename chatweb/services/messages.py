@@ -38,14 +38,14 @@ def _branch() -> Any:
     however long the conversation is.
     """
     newest: Any = select(
-        Message.position, Message.parent, literal_column("1").label("depth")
+        Message.position, Message.parent, Message.status, literal_column("1").label("depth")
     ).where(
         Message.conversation_id == bindparam("conversation_id"),
         Message.position == bindparam("start"),
     )
     branch = newest.cte("branch", recursive=True)
     return branch.union_all(
-        select(Message.position, Message.parent, branch.c.depth + 1).where(
+        select(Message.position, Message.parent, Message.status, branch.c.depth + 1).where(
             Message.conversation_id == bindparam("conversation_id"),
             Message.position == branch.c.parent,
             branch.c.depth < bindparam("depth"),
@@ -54,11 +54,16 @@ def _branch() -> Any:
 
 
 BRANCH = _branch()
+OUTLINE = select(BRANCH.c.position, BRANCH.c.status).order_by(BRANCH.c.position.desc())
 SHOWN = (
     select(*COLUMNS)
     .join(BRANCH, Message.position == BRANCH.c.position)
     .where(Message.conversation_id == bindparam("conversation_id"))
     .order_by(Message.position.desc())
+)
+AT = select(*COLUMNS).where(
+    Message.conversation_id == bindparam("conversation_id"),
+    Message.position.in_(bindparam("positions", expanding=True)),
 )
 ONE = (
     select(*COLUMNS)
@@ -79,23 +84,41 @@ class Page(NamedTuple):
     older: int | None
 
 
+def outline(conversation_id: UUID, head: int, limit: int = PAGE) -> Page:
+    """Positions and statuses of the newest messages of the branch that ends at ``head``; the
+    caller has checked whose."""
+    return _newest(OUTLINE, conversation_id, head, limit)
+
+
+def older(owner: Owner, conversation_id: UUID, before: int, limit: int = PAGE) -> Page:
+    """The outline of what leads to the message at ``before``.
+
+    :raises NotFound: no such message of this owner
+    """
+    parent = find(owner, conversation_id, before).parent
+    return outline(conversation_id, parent, limit) if parent else Page([], None)
+
+
 def shown(conversation_id: UUID, head: int, limit: int = PAGE) -> Page:
-    """The newest messages of the branch that ends at ``head``; the caller has checked whose."""
+    """As :func:`outline`, with all there is to know of each message."""
+    return _newest(SHOWN, conversation_id, head, limit)
+
+
+def _newest(statement: Any, conversation_id: UUID, head: int, limit: int) -> Page:
     with reading() as connection:
         rows = connection.execute(
-            SHOWN, {"conversation_id": conversation_id, "start": head, "depth": limit + 1}
+            statement, {"conversation_id": conversation_id, "start": head, "depth": limit + 1}
         ).all()
     oldest_first = rows[:limit][::-1]
     return Page(oldest_first, oldest_first[0].position if len(rows) > limit else None)
 
 
-def older(owner: Owner, conversation_id: UUID, before: int, limit: int = PAGE) -> Page:
-    """The messages that lead to the one at ``before``.
-
-    :raises NotFound: no such message of this owner
-    """
-    parent = find(owner, conversation_id, before).parent
-    return shown(conversation_id, parent, limit) if parent else Page([], None)
+def at(conversation_id: UUID, positions: Sequence[int]) -> Sequence[AnyRow]:
+    """Messages of a conversation by their positions; the caller has checked whose."""
+    with reading() as connection:
+        return connection.execute(
+            AT, {"conversation_id": conversation_id, "positions": positions}
+        ).all()
 
 
 def find(owner: Owner, conversation_id: UUID, position: int) -> AnyRow:
@@ -114,7 +137,10 @@ def find(owner: Owner, conversation_id: UUID, position: int) -> AnyRow:
     return row
 
 
-def leading_to(conversation_id: UUID, position: int, limit: int) -> list[tuple[str, str]]:
-    """Role and text of the last ``limit`` messages up to ``position``, oldest first."""
+def leading_to(conversation_id: UUID, position: int | None, limit: int) -> list[tuple[str, str]]:
+    """Role and text of the last ``limit`` messages up to ``position``, oldest first; of none
+    before a first question."""
+    if position is None:
+        return []
     rows = shown(conversation_id, position, limit).messages
     return [(row.role, row.content) for row in rows]

@@ -59,13 +59,16 @@ def recognise(token: str) -> Owner | None:
     return None if login.revoked_at else Owner(login.user_id, owner.token_hash)
 
 
-def ensure(connection: Connection, owner: Owner) -> None:
-    """Give a guest its rows, and hold the owner's row until the transaction ends."""
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
+def ensure(connection: Connection, owner: Owner) -> bool:
+    """Give a guest its rows, and hold the owner's row until the transaction ends.
+
+    :returns: whether they were made just now, so that nothing else of this owner is there yet
+    """
     if connection.execute(LOCK_OWNER, {"id": owner.id}).first():
-        return
+        return False
+    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     now = datetime.now(UTC)
-    connection.execute(
+    made = connection.execute(
         insert(User).on_conflict_do_nothing(),
         {"id": owner.id, "role": "learner", "created_at": now},
     )
@@ -73,4 +76,7 @@ def ensure(connection: Connection, owner: Owner) -> None:
         insert(Login).on_conflict_do_nothing(),
         {"token_hash": owner.token_hash, "user_id": owner.id, "created_at": now},
     )
+    if made.rowcount:
+        return True
     connection.execute(LOCK_OWNER, {"id": owner.id})
+    return False

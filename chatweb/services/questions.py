@@ -18,33 +18,53 @@ from chatweb.database import retried, writing
 from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Message
 from chatweb.services import owners, texts
-from chatweb.services.conversations import check_position, locked
+from chatweb.services.conversations import Listed, check_position, locked
 from chatweb.services.errors import Conflict, Invalid, NotFound
 from chatweb.services.owners import Owner
 
-REQUESTED = select(
-    Message.conversation_id, Message.position, Message.parent, Message.role, Message.content
-).where(Message.owner_id == bindparam("owner_id"), Message.request_id == bindparam("request_id"))
-ANSWER = select(Message.id, Message.status, Message.process_id).where(
+REQUESTED = (
+    select(
+        Message.conversation_id, Message.position, Message.parent, Message.role, Message.content,
+        Conversation.title,
+    )
+    .join(Conversation, Conversation.id == Message.conversation_id)
+    .where(Message.owner_id == bindparam("owner_id"), Message.request_id == bindparam("request_id"))
+)  # fmt: skip
+ONE = select(
+    Message.id, Message.parent, Message.role, Message.status, Message.content,
+    Message.process_id, Message.created_at,
+).where(
     Message.conversation_id == bindparam("id"), Message.position == bindparam("position")
-)
+)  # fmt: skip
 STREAMING = select(Message.position).where(
     Message.conversation_id == bindparam("id"), Message.status == "streaming"
 )
+BEGIN = insert(Conversation)
 ADD = insert(Message).returning(Message.id, sort_by_parameter_order=True)
 GROWN = update(Conversation).where(Conversation.id == bindparam("conversation"))
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A question that is kept, and the answer to it that was begun."""
+    """A question that is kept, and the answer to it that was begun.
 
-    conversation_id: UUID
+    ``parent`` is the position the question follows, None for a first one; ``at``: when the answer
+    was begun.
+    """
+
+    conversation: Listed
+    parent: int | None
     question: int
+    text: str
     answer: int
     answer_id: int
     streaming: bool
     process_id: UUID | None
+    at: datetime
+
+    @property
+    def conversation_id(self) -> UUID:
+        return self.conversation.id
 
 
 @retried
@@ -56,21 +76,24 @@ def begin(owner: Owner, text: str, longest: int, request_id: UUID, process_id: U
     """
     text = texts.question(text, longest)
     with writing() as connection:
-        owners.ensure(connection, owner)
-        if asked := _asked_before(connection, owner, request_id, text):
+        is_new = owners.ensure(connection, owner)
+        if not is_new and (asked := _asked_before(connection, owner, request_id, text)):
             return asked
         now = datetime.now(UTC)
-        conversation: dict[str, Any] = {
-            "id": uuid4(), "owner_id": owner.id, "title": texts.first_words(text),
-            "created_at": now, "last_message_at": now,
-        }  # fmt: skip
-        connection.execute(insert(Conversation), conversation)
-        asked = _add(
-            connection, owner, conversation["id"], 0, None,
-            [_question(text, request_id), _answer(process_id)], now,
+        listed = Listed(uuid4(), texts.first_words(text), now, True)
+        connection.execute(
+            BEGIN,
+            {
+                "id": listed.id, "owner_id": owner.id, "title": listed.title, "created_at": now,
+                "last_message_at": now, "message_count": 2, "head": 2,
+            },
+        )  # fmt: skip
+        answer_id = _add(
+            connection, owner, listed, None,
+            {1: _question(text, request_id), 2: _answer(process_id)},
         )  # fmt: skip
         connection.commit()
-    return asked
+    return Asked(listed, None, 1, text, 2, answer_id, True, process_id, now)
 
 
 @retried
@@ -91,13 +114,17 @@ def ask(
             return asked
         _check_free(connection, conversation)
         now = datetime.now(UTC)
-        asked = _add(
-            connection, owner, conversation_id, conversation.message_count,
-            conversation.head or None,
-            [_question(text, request_id), _answer(process_id)], now,
+        listed = Listed(conversation_id, conversation.title, now, True)
+        parent, question = conversation.head or None, conversation.message_count + 1
+        answer_id = _add(
+            connection, owner, listed, parent,
+            {question: _question(text, request_id), question + 1: _answer(process_id)},
         )  # fmt: skip
+        _grow(connection, listed, question + 1)
         connection.commit()
-    return asked
+    return Asked(
+        listed, parent, question, text, question + 1, answer_id, True, process_id, now
+    )  # fmt: skip
 
 
 @retried
@@ -114,20 +141,24 @@ def retry(
         conversation = locked(connection, owner, conversation_id)
         if asked := _asked_before(connection, owner, request_id, None):
             return asked
-        answer = connection.execute(
-            select(Message.parent, Message.role).where(
-                Message.conversation_id == conversation_id, Message.position == position
-            )
-        ).first()
-        if answer is None or answer.role != "assistant":
+        first = connection.execute(ONE, {"id": conversation_id, "position": position}).first()
+        if first is None or first.role != "assistant":
             raise NotFound
         _check_free(connection, conversation)
-        asked = _add(
-            connection, owner, conversation_id, conversation.message_count, answer.parent,
-            [_answer(process_id) | {"request_id": request_id}], datetime.now(UTC),
+        question = connection.execute(ONE, {"id": conversation_id, "position": first.parent}).one()
+        now = datetime.now(UTC)
+        listed = Listed(conversation_id, conversation.title, now, True)
+        answer = conversation.message_count + 1
+        answer_id = _add(
+            connection, owner, listed, first.parent,
+            {answer: _answer(process_id) | {"request_id": request_id}},
         )  # fmt: skip
+        _grow(connection, listed, answer)
         connection.commit()
-    return asked
+    return Asked(
+        listed, question.parent, first.parent, question.content, answer, answer_id, True,
+        process_id, now,
+    )  # fmt: skip
 
 
 def _check_free(connection: Connection, conversation: AnyRow) -> None:
@@ -155,10 +186,16 @@ def _asked_before(
     question, answer = (
         (first.position, first.position + 1) if is_question else (first.parent, first.position)
     )
-    row = connection.execute(ANSWER, {"id": first.conversation_id, "position": answer}).one()
-    return Asked(
-        first.conversation_id, question, answer, row.id, row.status == "streaming", row.process_id
+    asked, begun = (
+        connection.execute(ONE, {"id": first.conversation_id, "position": position}).one()
+        for position in (question, answer)
     )
+    running = begun.status == "streaming"
+    return Asked(
+        Listed(first.conversation_id, first.title, begun.created_at, running),
+        asked.parent, question, asked.content, answer, begun.id, running, begun.process_id,
+        begun.created_at,
+    )  # fmt: skip
 
 
 def _question(text: str, request_id: UUID) -> dict[str, Any]:
@@ -172,25 +209,27 @@ def _answer(process_id: UUID) -> dict[str, Any]:
 
 
 def _add(
-    connection: Connection, owner: Owner, conversation_id: UUID, count: int, parent: int | None,
-    messages: list[dict[str, Any]], now: datetime,
-) -> Asked:  # fmt: skip
-    """Put ``messages``, each the next one's parent, behind ``parent``; the last is the answer."""
+    connection: Connection, owner: Owner, conversation: Listed, parent: int | None,
+    messages: dict[int, dict[str, Any]],
+) -> int:  # fmt: skip
+    """Put ``messages``, by position and each the next one's parent, behind ``parent``.
+
+    :returns: the id of the last one, which is the answer
+    """
     rows = []
-    for position, message in enumerate(messages, start=count + 1):
+    for position, message in messages.items():
         rows.append(
-            message | {"owner_id": owner.id, "conversation_id": conversation_id, "parent": parent,
-                       "position": position, "created_at": now, "details": {}}
+            message | {"owner_id": owner.id, "conversation_id": conversation.id, "parent": parent,
+                       "position": position, "created_at": conversation.last_message_at,
+                       "details": {}}
         )  # fmt: skip
         parent = position
-    ids = connection.execute(ADD, rows).scalars().all()
-    head = count + len(messages)
+    return connection.execute(ADD, rows).scalars().all()[-1]
+
+
+def _grow(connection: Connection, conversation: Listed, head: int) -> None:
     connection.execute(
         GROWN,
-        {"conversation": conversation_id, "message_count": head, "head": head,
-         "last_message_at": now},
-    )  # fmt: skip
-    answer = rows[-1]
-    return Asked(
-        conversation_id, answer["parent"], head, ids[-1], True, answer["process_id"]
+        {"conversation": conversation.id, "message_count": head, "head": head,
+         "last_message_at": conversation.last_message_at},
     )  # fmt: skip

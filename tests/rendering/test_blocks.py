@@ -1,7 +1,6 @@
 """A body is a row of blocks, and looks like the whole text rendered at once."""
 
 import re
-import threading
 
 import pytest
 from hypothesis import given, settings
@@ -102,25 +101,3 @@ def test_blocks_are_named_by_message_and_offset() -> None:
 
 def test_an_empty_message_has_one_empty_block() -> None:
     assert blocks.body(7, "") == '<div class="block" id="b7-0"></div>'
-
-
-def test_a_body_is_made_once() -> None:
-    assert blocks.body(7, "the same *text*") is blocks.body(7, "the same *text*")
-    assert blocks.body(8, "the same *text*") != blocks.body(7, "the same *text*")
-
-
-def test_kept_bodies_stay_below_their_limit() -> None:
-    kept = blocks._Bodies(100_000)
-
-    def fill(name: int) -> None:
-        for number in range(300):
-            kept.keep((name, str(number)), blocks.block(1, number, "x" * (number * 10)))
-            kept.get((name, str(number - 1)))
-
-    threads = [threading.Thread(target=fill, args=(name,)) for name in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert 0 < kept._size <= 100_000
-    assert kept._size == sum(blocks._size(key, body) for key, body in kept._kept.items())

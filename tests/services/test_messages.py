@@ -34,7 +34,7 @@ def test_windows_of_any_branch_join_without_gap_or_double(
     conversation_id = factories.tree(owner, parents)
     head = data.draw(st.integers(1, len(parents)))
 
-    page = messages.shown(conversation_id, head, limit)
+    page = messages.outline(conversation_id, head, limit)
     windows = [page]
     while page.older:
         assert page.older == page.messages[0].position
@@ -42,9 +42,12 @@ def test_windows_of_any_branch_join_without_gap_or_double(
         assert len(page.messages) <= limit
         windows.insert(0, page)
 
-    rows = [row for window in windows for row in window.messages]
-    assert [row.position for row in rows] == branch_to(parents, head)
-    assert [row.content for row in rows] == [f"message {row.position}" for row in rows]
+    positions = [row.position for window in windows for row in window.messages]
+    assert positions == branch_to(parents, head)
+    rows = messages.at(conversation_id, positions)
+    assert {row.position: row.content for row in rows} == {
+        position: f"message {position}" for position in positions
+    }
 
 
 @settings(max_examples=25)

@@ -49,7 +49,10 @@ def test_a_question_and_its_answer_begin_together(owner: Owner) -> None:
     assert question.created_at == conversation.created_at == conversation.last_message_at
     assert (conversation.message_count, conversation.head, conversation.status) == (2, 2, "active")
     assert (conversation.title, conversation.title_source) == ("Why?", "first_words")
-    assert asked == questions.Asked(conversation.id, 1, 2, answer.id, True, process_id)
+    assert asked == questions.Asked(
+        conversations.Listed(conversation.id, "Why?", question.created_at, True),
+        None, 1, "Why?", 2, answer.id, True, process_id, question.created_at,
+    )  # fmt: skip
 
 
 def test_the_next_question_follows_the_last_answer(owner: Owner) -> None:
