@@ -15,6 +15,8 @@ from chatweb.blueprints.history import history
 from chatweb.config import Settings
 
 THEMES = {"light", "dark"}
+EVERYWHERE = {"icon", "sprite", "moment"}
+"""Macros that every template may use."""
 
 
 def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bool) -> None:
@@ -26,6 +28,12 @@ def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bo
     assets.init_app(app)
     for blueprint in (chat, answers, conversations, history, health):
         app.register_blueprint(blueprint)
+    for name in ("icons.html", "times.html"):
+        # Importing them in each fragment would cost more than most fragments do.
+        macros = app.jinja_env.get_template(name).module
+        app.jinja_env.globals |= {
+            each: vars(macros)[each] for each in EVERYWHERE & vars(macros).keys()
+        }
     model = {"name": model_name or "the model", "local": model_is_local}
 
     @app.context_processor

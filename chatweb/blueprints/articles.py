@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from flask import render_template
+from flask import current_app
 from markupsafe import Markup
 
 from chatweb import replies
@@ -19,7 +19,8 @@ from chatweb.services.questions import Asked
 KEPT_BYTES = 16 * 1024 * 1024
 """Memory for articles of messages that have ended, per process."""
 
-_kept: Kept[tuple[UUID, int]] = Kept(KEPT_BYTES)
+_kept: Kept[tuple[int, int]] = Kept(KEPT_BYTES)
+"""By conversation and position."""
 
 
 class Foot(NamedTuple):
@@ -44,18 +45,16 @@ class Shown(NamedTuple):
 
 def shown(conversation_id: UUID, outline: Sequence[Any]) -> Shown:
     """The articles of a part of a branch; what was shown lately is neither read nor rendered."""
-    found = {
-        each.position: _kept.get((conversation_id, each.position))
-        for each in outline
-        if each.status != "streaming"
-    }
-    missing = [each.position for each in outline if not found.get(each.position)]
+    # As a number: a UUID is hashed in Python, and this is done for each message of each page.
+    keys = [(conversation_id.int, each.position) for each in outline]
+    found = _kept.among(keys)
+    missing = [position for conversation, position in keys if (conversation, position) not in found]
     streaming = None
-    for row in messages.at(conversation_id, missing) if missing else ():
-        found[row.position] = article(row)
+    for row in messages.read(conversation_id, missing) if missing else ():
+        found[conversation_id.int, row.position] = article(row)
         if row.status == "streaming":
             streaming = row.position
-    return Shown(joined(found[each.position] or "" for each in outline), streaming)
+    return Shown(joined(found[key] for key in keys), streaming)
 
 
 def article(row: Any) -> Markup:
@@ -65,7 +64,7 @@ def article(row: Any) -> Markup:
         body, after = growing.snapshot(row.position, text) if text else (Markup(), None)
         return _render(foot(row), body, after)
     made = _render(foot(row), blocks.body(row.position, row.content))
-    _kept.keep((row.conversation_id, row.position), made)
+    _kept.keep((row.conversation_id.int, row.position), made)
     return made
 
 
@@ -91,9 +90,9 @@ def begun(asked: Asked) -> Markup:
 
 
 def _render(foot: Foot, body: Markup = Markup(), after: int | None = None) -> Markup:  # noqa: B008
+    template = current_app.jinja_env.get_template("chat/_message.html")
     # Made by the template, which escapes: marked, so that nobody escapes it again.
-    html = render_template("chat/_message.html", message=foot, body=body, after=after)
-    return Markup(html)  # noqa: S704
+    return Markup(template.render(message=foot, body=body, after=after))  # noqa: S704
 
 
 def joined(articles: Iterable[Markup | str]) -> Markup:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import UUID
 
-from flask import Blueprint, current_app, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from chatweb import replies
 from chatweb.blueprints import articles, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.composer import composer, longest
 from chatweb.blueprints.side import current_row, side
 from chatweb.services import conversations, messages, questions
 from chatweb.services.errors import NotFound
@@ -22,26 +23,6 @@ EXAMPLES = (
     "Give me a plan to learn SQL in four weeks",
     "What is the difference between weather and climate?",
 )
-
-
-class Composer(NamedTuple):
-    """The box: where it sends to, what is in it, and the answer being written meanwhile."""
-
-    action: str
-    text: str
-    request_id: UUID
-    streaming: int | None
-    max_chars: int
-
-
-def composer(conversation_id: UUID | None = None, streaming: int | None = None) -> Composer:
-    action = (
-        url_for("chat.ask", conversation_id=conversation_id)
-        if conversation_id
-        else url_for("chat.begin")
-    )
-    longest = current_app.extensions["settings"].max_message_chars
-    return Composer(action, "", uuid4(), streaming, longest)
 
 
 @chat.get("/")
@@ -86,11 +67,6 @@ def ask(conversation_id: UUID) -> Response | str:
         address = url_for("chat.page", conversation_id=asked.conversation_id)
         return redirect(f"{address}#message-{asked.question}", 303)
     return render_template("chat/_asked.html", **exchange(asked))
-
-
-def longest() -> int:
-    number: int = current_app.extensions["settings"].max_message_chars
-    return number
 
 
 def exchange(asked: questions.Asked) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def pack(response: Response) -> Response:
         or "Content-Encoding" in response.headers
     ):
         return response
-    response.vary.add("Accept-Encoding")
+    response.headers.add("Vary", "Accept-Encoding")
     if not request.accept_encodings["gzip"]:
         return response
     is_file, response.direct_passthrough = response.direct_passthrough, False

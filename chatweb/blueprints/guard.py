@@ -65,14 +65,13 @@ def check_origin() -> None:
 
 
 def protect(response: Response) -> Response:
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    response.headers.extend(HEADERS)
     if request.is_secure:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+        response.headers.add("Strict-Transport-Security", "max-age=31536000")
     if request.endpoint != "static":
         # Shared computers: nothing of a conversation is found in a cache after leaving.
         response.headers["Cache-Control"] = "no-store"
-        response.vary.update((htmx.ASKED_BY, "Cookie"))
+        response.headers.add("Vary", f"{htmx.ASKED_BY}, Cookie")
     return response
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, request, stream_with_context
 
-from chatweb.services.errors import NotFound, Unavailable
+from chatweb.services.errors import Unavailable
 
 EVENT_STREAM = "text/event-stream"
 ASKED_BY = "HX-Request"
@@ -55,17 +56,12 @@ def last_event_id() -> int | None:
 def event_stream(events: Iterator[str]) -> Response:
     """Send ``events`` as they come.
 
-    When the database goes away the stream just ends: the page connects again by itself. When the
-    conversation goes, there is nothing more to follow.
+    When the database goes away the stream just ends: the page connects again by itself.
     """
 
     def guarded() -> Iterator[str]:
-        try:
+        with suppress(Unavailable):
             yield from events
-        except Unavailable:
-            return
-        except NotFound:
-            yield event("", name="done")
 
     headers: dict[str, Any] = {"X-Accel-Buffering": "no"}
     return Response(stream_with_context(guarded()), mimetype=EVENT_STREAM, headers=headers)

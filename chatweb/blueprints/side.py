@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask import render_template
+from flask import current_app
 from markupsafe import Markup
 
 from chatweb.blueprints.access import owner
@@ -32,10 +32,13 @@ def side(before: str | None = None, current: UUID | None = None) -> Side:
 
 
 def rows(found: Iterable[Any], current: UUID | None = None) -> Markup:
-    html = (
-        row(each.id, each.title, each.last_message_at, each.running, each.id == current)
+    # As a number: a UUID is compared in Python, and this is done for each row of each page.
+    current_id = current.int if current else None
+    html = [
+        row(number := each.id.int, each.title, each.last_message_at, each.running,
+            number == current_id)
         for each in found
-    )
+    ]  # fmt: skip
     # Markup.join would escape each of them once more.
     return Markup("".join(html))  # noqa: S704
 
@@ -46,7 +49,8 @@ def current_row(conversation: Any) -> Markup:
 
 
 @lru_cache(KEPT)
-def row(id: UUID, title: str, last_message_at: datetime, running: bool, current: bool) -> Markup:
+def row(id: int, title: str, last_message_at: datetime, running: bool, current: bool) -> Markup:
     """One row; made by the template, which escapes."""
-    listed = conversations.Listed(id, title, last_message_at, running)
-    return Markup(render_template("conversations/_row.html", row=listed, current=current))  # noqa: S704
+    listed = conversations.Listed(UUID(int=id), title, last_message_at, running)
+    template = current_app.jinja_env.get_template("conversations/_row.html")
+    return Markup(template.render(row=listed, current=current))  # noqa: S704

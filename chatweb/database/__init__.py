@@ -25,8 +25,10 @@ from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import NullPool
 
 from chatweb.config import Settings
+from chatweb.database import held as held_connections
 from chatweb.database import postgresql, sqlite
 from chatweb.database.failures import Unavailable, unavailable
+from chatweb.database.held import held
 
 __all__ = [
     "Base",
@@ -71,6 +73,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.engine_url
     app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings)
     db.init_app(app)
+    held_connections.init_app(app)
     migrate.init_app(app)
     with app.app_context():
         manners(settings).adopt(db.engine, settings)
@@ -102,8 +105,17 @@ def reading() -> Iterator[Connection]:
 
     :raises Unavailable: the database is away, or slower than the deadlines allow
     """
-    with translated(), dialect_of(db.engine).reading(db.engine) as connection:
-        yield connection
+    dialect, here = dialect_of(db.engine), held()
+    with translated(), dialect.patient():
+        if here is None:
+            with dialect.reader(db.engine) as connection:
+                yield connection
+            return
+        try:
+            yield here.get(lambda: dialect.reader(db.engine))
+        except BaseException:
+            here.let_go()
+            raise
 
 
 @contextmanager
@@ -113,6 +125,8 @@ def writing() -> Iterator[Connection]:
     :raises Unavailable: the database is away, locked, full or read-only; nothing was changed,
         unless the failure came in the commit itself
     """
+    if here := held():
+        here.let_go()
     with translated(), dialect_of(db.engine).writing(db.engine) as connection:
         yield connection
 
@@ -129,7 +143,12 @@ def probing(settings: Settings) -> Iterator[Connection]:
     engine = create_engine(settings.engine_url, **options)
     manners(settings).adopt(engine, settings)
     try:
-        with translated(), dialect_of(engine).reading(engine, PROBE_PATIENCE) as connection:
+        dialect = dialect_of(engine)
+        with (
+            translated(),
+            dialect.patient(PROBE_PATIENCE),
+            dialect.reader(engine, PROBE_PATIENCE) as connection,
+        ):
             yield connection
     finally:
         engine.dispose()

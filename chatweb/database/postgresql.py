@@ -97,7 +97,7 @@ def deadline(started: float, connection: Any) -> float:
 
 
 @contextmanager
-def patient(silence: float) -> Iterator[None]:
+def patient(silence: float = SILENCE) -> Iterator[None]:
     patience.since, patience.silence = time.monotonic(), silence
     try:
         yield
@@ -106,14 +106,14 @@ def patient(silence: float) -> Iterator[None]:
 
 
 @contextmanager
-def reading(engine: Engine, silence: float = SILENCE) -> Iterator[Connection]:
-    with patient(silence), engine.connect().execution_options(**READING) as connection:
+def reader(engine: Engine, _silence: float = SILENCE) -> Iterator[Connection]:
+    with engine.connect().execution_options(**READING) as connection:
         yield connection
 
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    with patient(SILENCE), engine.connect() as connection:
+    with patient(), engine.connect() as connection:
         # In the transaction itself: session settings do not survive a transaction pooler.
         connection.exec_driver_sql(
             f"SET LOCAL statement_timeout = {int(limits['statement'] * 1000)};"

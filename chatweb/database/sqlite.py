@@ -6,7 +6,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -98,8 +98,13 @@ def identity(path: Path) -> tuple[int, int] | None:
     return status.st_dev, status.st_ino
 
 
+def patient(_silence: float = READ_PATIENCE) -> AbstractContextManager[None]:
+    """SQLite waits by itself, as long as its connection was told."""
+    return nullcontext()
+
+
 @contextmanager
-def reading(engine: Engine, silence: float = READ_PATIENCE) -> Iterator[Connection]:
+def reader(engine: Engine, silence: float = READ_PATIENCE) -> Iterator[Connection]:
     with engine.connect() as connection:
         wait_for_locks(connection, silence)
         yield connection

@@ -74,6 +74,25 @@ class Growing:
         self._text = text
         return self._advance(text, finished=True) or None
 
+    def catch_up(self, shown: int | None) -> str | None:
+        """What brings a page whose open block begins at ``shown`` (None: it has nothing) to what
+        this reader's page shows; afterwards both get the same changes."""
+        if not self._begun:
+            return None
+        # As it was when the open block was rendered: what waits since then may cut otherwise.
+        begins = blocks.starts(self._text[: self._rendered])
+        starts = [*(at for at in begins if at < self._offset), self._offset]
+        resumed = shown if shown in starts else None
+        first = starts.index(resumed) if resumed is not None else 0
+        closed = [
+            blocks.block(self._position, begin, to_html(self._text[begin:end]))
+            for begin, end in pairwise(starts[first:])
+        ]
+        row = "".join([*closed, blocks.block(self._position, self._offset, self._html)])
+        if resumed is None:
+            return changes.partial(f"#body-{self._position}", "innerHTML", row)
+        return changes.partial(self._target(resumed), "outerHTML", row)
+
     def _replace(self, text: str, *, finished: bool) -> str:
         """The open block the reader has, or the whole body, made anew."""
         starts = blocks.starts(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Generic, TypeVar
 
 from markupsafe import Markup
@@ -25,12 +25,15 @@ class Kept(Generic[Key]):
         self._kept: OrderedDict[Key, Markup] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, key: Key) -> Markup | None:
+    def among(self, keys: Iterable[Key]) -> dict[Key, Markup]:
+        """Those of ``keys`` that are remembered."""
+        found = {}
         with self._lock:
-            html = self._kept.get(key)
-            if html is not None:
-                self._kept.move_to_end(key)
-            return html
+            for key in keys:
+                if html := self._kept.get(key):
+                    self._kept.move_to_end(key)
+                    found[key] = html
+        return found
 
     def keep(self, key: Key, html: Markup) -> None:
         """Remember ``html``, unless it alone would take an eighth of the room."""

@@ -1,34 +1,32 @@
 """The machinery of an answer in progress: produce, keep, follow, recover.
 
-A process has at most three threads of its own for this, started with the first need and after
-the fork: the engine (network), the scribe (writes) and the tailer (reads). Blueprints call the
-functions here; each finds the machinery of its process.
+A process has a few threads of its own for this, started with the first need and after the fork:
+the loop (network: the engine calls the model, the delivery writes to readers), the scribe
+(writes), the tailer (reads) and a finisher for the ends. Blueprints call the functions here; each
+finds the machinery of its process.
 """
 
 from __future__ import annotations
 
-import os
-import threading
-from collections import OrderedDict
-from collections.abc import Iterator
-from contextlib import contextmanager
-from uuid import UUID, uuid4
+import socket
+from contextlib import AbstractContextManager
+from uuid import UUID
 
 from flask import Flask, current_app
 
-from chatweb.llm import prompts
 from chatweb.llm.client import Endpoint
-from chatweb.replies.engine import BROKEN, STOPPED, Engine
-from chatweb.replies.live import End, Glimpse, LiveText
-from chatweb.replies.scribe import Scribe
-from chatweb.replies.tailer import Tailer
-from chatweb.services import answers, messages
+from chatweb.replies.delivery import Telling
+from chatweb.replies.live import Glimpse, LiveText
+from chatweb.replies.machinery import Home, Machinery
+from chatweb.services import answers
 from chatweb.services.questions import Asked
 
 __all__ = [
     "Glimpse",
     "LiveText",
+    "Telling",
     "awake",
+    "deliver",
     "init_app",
     "look_after",
     "shut_down",
@@ -36,94 +34,6 @@ __all__ = [
     "stop",
     "watching",
 ]
-
-REMEMBERED = 10_000
-"""Answers remembered as begun, so that a repeated request does not begin one again."""
-
-
-class Machinery:
-    """Engine, scribe and tailer of one process."""
-
-    def __init__(self, app: Flask, endpoint: Endpoint, context_messages: int) -> None:
-        self.pid = os.getpid()
-        self.process_id = uuid4()
-        self.endpoint = endpoint
-        self.context_messages = context_messages
-        self.scribe = Scribe(app, self.process_id, self.stop)
-        self.tailer = Tailer(app)
-        self._begun: OrderedDict[int, None] = OrderedDict()
-        self._lock = threading.Lock()
-        self._engine: Engine | None = None
-
-    @property
-    def engine(self) -> Engine:
-        """Made for the first answer: a process that answers nothing needs no network."""
-        with self._lock:
-            if self._engine is None:
-                self._engine = Engine(self.endpoint, grown=self.scribe.wake, ended=self.scribe.wake)
-            return self._engine
-
-    def start(self, asked: Asked) -> None:
-        """Produce an answer of this process, unless that was begun already."""
-        with self._lock:
-            if asked.answer_id in self._begun:
-                return
-            self._begun[asked.answer_id] = None
-            if len(self._begun) > REMEMBERED:
-                self._begun.popitem(last=False)
-            live = LiveText(asked.answer_id)
-            self.scribe.add(live)
-        try:
-            history = messages.leading_to(
-                asked.conversation_id, asked.parent, self.context_messages
-            )
-            history.append(("user", asked.text))
-            prompt = prompts.build(
-                history, messages=self.context_messages, size=self.endpoint.prompt_size
-            )
-            self.engine.start(live, prompt)
-            if live.seen_by_stopper is not None:
-                # Whoever stopped it meanwhile found nothing to stop.
-                self.engine.stop(live.answer_id, End("stopped", {"reason": STOPPED}))
-        except BaseException:
-            # The answer is ours and must end, whatever happened.
-            live.end = End("failed", {"reason": BROKEN})
-            raise
-
-    def stop(self, live: LiveText, seen: int) -> None:
-        if live.seen_by_stopper is None:
-            live.seen_by_stopper = seen
-            self.engine.stop(live.answer_id, End("stopped", {"reason": STOPPED}))
-
-    def close(self, patience: float = 0.0) -> None:
-        self.scribe.wait_for_ends(patience)
-        if self._engine:
-            self._engine.close()
-        self.scribe.close()
-        self.tailer.close()
-
-
-class Home:
-    """Where an application's machinery is found: made once in each process that needs it."""
-
-    def __init__(self, app: Flask, endpoint: Endpoint, context_messages: int) -> None:
-        self._made_of = (app, endpoint, context_messages)
-        self._machinery: Machinery | None = None
-        self._lock = threading.Lock()
-
-    def machinery(self) -> Machinery:
-        found = self._machinery
-        if found and found.pid == os.getpid():
-            return found
-        with self._lock:
-            if not self._machinery or self._machinery.pid != os.getpid():
-                self._machinery = Machinery(*self._made_of)
-            return self._machinery
-
-    def close(self, patience: float = 0.0) -> None:
-        if self._machinery and self._machinery.pid == os.getpid():
-            self._machinery.close(patience)
-        self._machinery = None
 
 
 def init_app(app: Flask, endpoint: Endpoint, context_messages: int) -> None:
@@ -161,15 +71,15 @@ def stop(answer_id: int, seen: int, patience: float = 2.0) -> None:
         followed.over.wait(patience)
 
 
-@contextmanager
-def watching(answer_id: int) -> Iterator[LiveText]:
+def watching(answer_id: int) -> AbstractContextManager[LiveText]:
     """The text of an answer in progress, wherever it is produced."""
-    machinery = _machinery()
-    if (live := machinery.scribe.find(answer_id)) is not None:
-        yield live
-    else:
-        with machinery.tailer.watching(answer_id) as mirror:
-            yield mirror
+    return _machinery().watching(answer_id)
+
+
+def deliver(answer_id: int, telling: Telling, after: int | None, connection: socket.socket) -> None:
+    """Tell an answer in progress to the reader behind ``connection``, which is ours from now on,
+    and close it at the end; ``after`` is the offset of the open block that the reader has."""
+    _machinery().delivery.add(answer_id, telling, after, connection)
 
 
 def text_so_far(answer_id: int) -> str:

@@ -1,16 +1,16 @@
-"""The engine: one asyncio loop in a thread of its own, network only, a coroutine per answer."""
+"""The engine: a coroutine for each answer, which calls the model and appends what arrives."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any
 
 from chatweb.llm.client import Client, Endpoint, ModelError, Outcome
 from chatweb.replies.live import End, LiveText
+from chatweb.replies.loop import Loop
 
 logger = logging.getLogger(__name__)
 
@@ -25,32 +25,30 @@ class Engine:
     """Calls the model for every live answer of this process; ``ended`` is told of each end."""
 
     def __init__(
-        self, endpoint: Endpoint, grown: Callable[[], None], ended: Callable[[], None]
+        self, loop: Loop, endpoint: Endpoint, grown: Callable[[], None], ended: Callable[[], None]
     ) -> None:
+        self._loop = loop
         self.endpoint = endpoint
         self._client = Client(endpoint)
         self._grown = grown
         self._ended = ended
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
-        self._thread.start()
 
     def start(self, live: LiveText, messages: list[dict[str, str]]) -> None:
         """Begin to fetch the answer; from now on it ends by itself."""
-        self._loop.call_soon_threadsafe(self._begin, live, messages)
+        self._loop.call(self._begin, live, messages)
 
     def _begin(self, live: LiveText, messages: list[dict[str, str]]) -> None:
-        self._tasks[live.answer_id] = self._loop.create_task(self._answer(live, messages))
+        self._tasks[live.answer_id] = asyncio.ensure_future(self._answer(live, messages))
 
     def stop(self, answer_id: int, end: End) -> None:
         """End an answer now, which closes the connection to the model."""
-        self._loop.call_soon_threadsafe(self._cancel, answer_id, end)
+        self._loop.call(self._cancel, answer_id, end)
 
     def _cancel(self, answer_id: int, end: End) -> None:
         if task := self._tasks.get(answer_id):
             # Not before its first step: cancelled there it would never say how it ended.
-            self._loop.call_soon(task.cancel, end)
+            asyncio.get_running_loop().call_soon(task.cancel, end)
 
     async def _answer(self, live: LiveText, messages: list[dict[str, str]]) -> None:
         started = time.monotonic()
@@ -96,7 +94,7 @@ class Engine:
         return ("stopped" if outcome.capped else "failed" if empty else "complete"), details
 
     def close(self, timeout: float = 2.0) -> None:
-        """End all answers as interrupted, and the loop; what had arrived stays with them."""
+        """End all answers as interrupted; what had arrived stays with them."""
 
         async def wind_up() -> None:
             tasks = list(self._tasks.values())
@@ -105,12 +103,4 @@ class Engine:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self._client.close()
 
-        self._run(wind_up(), timeout)
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(timeout)
-
-    def _run(self, work: Coroutine[Any, Any, None], timeout: float) -> None:
-        try:
-            asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
-        except TimeoutError:
-            logger.error("the engine did not end its answers within %s s", timeout)
+        self._loop.run(wind_up(), timeout)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -51,6 +51,7 @@ class LiveText:
         self.over = threading.Event()
         self.end: End | None = None
         self.seen_by_stopper: int | None = None
+        self._hears: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._parts = [text] if text else []
         self._length = len(text)
@@ -62,7 +63,9 @@ class LiveText:
         with self._lock:
             self._parts.append(text)
             self._length += len(text)
-        self.begun.set()
+        if not self.begun.is_set():
+            self.begun.set()
+            self._notify()
 
     def text(self) -> str:
         with self._lock:
@@ -82,6 +85,15 @@ class LiveText:
             self.replace(text)
         self.begun.set()
         self.over.set()
+        self._notify()
+
+    def tell(self, hears: Callable[[], None] | None) -> None:
+        """Let ``hears`` be called with the first letter and at the end, in whatever thread."""
+        self._hears = hears
+
+    def _notify(self) -> None:
+        if hears := self._hears:
+            hears()
 
     def follow(self) -> Iterator[Glimpse]:
         """The text whenever it has grown, until its end."""

@@ -41,7 +41,13 @@ ROW = (
 FIND = select(*ROW, RUNNING.label("running")).where(THERE)
 LOCK = select(*ROW, Conversation.owner_id).where(THERE).with_for_update()
 NEWEST = (
-    select(*ROW, RUNNING.label("running"))
+    select(
+        Conversation.id,
+        Conversation.title,
+        Conversation.last_message_at,
+        Conversation.message_count,
+        RUNNING.label("running"),
+    )
     .where(Conversation.owner_id == bindparam("owner_id"), Conversation.status == "active")
     .order_by(Conversation.last_message_at.desc(), Conversation.id.desc())
     .limit(bindparam("limit"))

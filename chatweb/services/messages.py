@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, literal_column, select
 from chatweb.database import reading
 from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Message
-from chatweb.services.conversations import check_position
+from chatweb.services.conversations import RUNNING, check_position
 from chatweb.services.errors import NotFound
 from chatweb.services.owners import Owner
 
@@ -38,14 +38,14 @@ def _branch() -> Any:
     however long the conversation is.
     """
     newest: Any = select(
-        Message.position, Message.parent, Message.status, literal_column("1").label("depth")
+        Message.position, Message.parent, literal_column("1").label("depth")
     ).where(
         Message.conversation_id == bindparam("conversation_id"),
         Message.position == bindparam("start"),
     )
     branch = newest.cte("branch", recursive=True)
     return branch.union_all(
-        select(Message.position, Message.parent, Message.status, branch.c.depth + 1).where(
+        select(Message.position, Message.parent, branch.c.depth + 1).where(
             Message.conversation_id == bindparam("conversation_id"),
             Message.position == branch.c.parent,
             branch.c.depth < bindparam("depth"),
@@ -54,19 +54,19 @@ def _branch() -> Any:
 
 
 BRANCH = _branch()
-OUTLINE = select(BRANCH.c.position, BRANCH.c.status).order_by(BRANCH.c.position.desc())
+OUTLINE = select(BRANCH.c.position).order_by(BRANCH.c.position.desc())
 SHOWN = (
     select(*COLUMNS)
     .join(BRANCH, Message.position == BRANCH.c.position)
     .where(Message.conversation_id == bindparam("conversation_id"))
     .order_by(Message.position.desc())
 )
-AT = select(*COLUMNS).where(
+READ = select(*COLUMNS).where(
     Message.conversation_id == bindparam("conversation_id"),
     Message.position.in_(bindparam("positions", expanding=True)),
 )
 ONE = (
-    select(*COLUMNS)
+    select(*COLUMNS, Conversation.title, Conversation.last_message_at, RUNNING.label("running"))
     .join(Conversation, Conversation.id == Message.conversation_id)
     .where(
         Message.conversation_id == bindparam("conversation_id"),
@@ -85,8 +85,8 @@ class Page(NamedTuple):
 
 
 def outline(conversation_id: UUID, head: int, limit: int = PAGE) -> Page:
-    """Positions and statuses of the newest messages of the branch that ends at ``head``; the
-    caller has checked whose."""
+    """Positions of the newest messages of the branch that ends at ``head``; the caller
+    has checked whose."""
     return _newest(OUTLINE, conversation_id, head, limit)
 
 
@@ -113,16 +113,16 @@ def _newest(statement: Any, conversation_id: UUID, head: int, limit: int) -> Pag
     return Page(oldest_first, oldest_first[0].position if len(rows) > limit else None)
 
 
-def at(conversation_id: UUID, positions: Sequence[int]) -> Sequence[AnyRow]:
-    """Messages of a conversation by their positions; the caller has checked whose."""
+def read(conversation_id: UUID, positions: Sequence[int]) -> Sequence[AnyRow]:
+    """Messages of a conversation, in any order; the caller has checked whose."""
     with reading() as connection:
         return connection.execute(
-            AT, {"conversation_id": conversation_id, "positions": positions}
+            READ, {"conversation_id": conversation_id, "positions": positions}
         ).all()
 
 
 def find(owner: Owner, conversation_id: UUID, position: int) -> AnyRow:
-    """One message.
+    """One message, with what a list shows of its conversation.
 
     :raises NotFound: no such message of this owner
     """

@@ -9,8 +9,7 @@ def test_what_was_kept_is_found_again() -> None:
     rows: Kept[str] = Kept(100_000)
     rows.keep("one", block(1, 0, "One"))
 
-    assert rows.get("one") == block(1, 0, "One")
-    assert rows.get("two") is None
+    assert rows.among(["one", "two"]) == {"one": block(1, 0, "One")}
 
 
 def test_what_was_used_longest_ago_goes_first() -> None:
@@ -18,11 +17,9 @@ def test_what_was_used_longest_ago_goes_first() -> None:
     rows.keep(0, block(1, 0, "x" * 500))
     for number in range(1, 40):
         rows.keep(number, block(1, 0, "x" * 500))
-        rows.get(0)
+        rows.among([0])
 
-    assert rows.get(0)
-    assert rows.get(1) is None
-    assert rows.get(39)
+    assert rows.among([0, 1, 39]).keys() == {0, 39}
 
 
 def test_what_is_kept_stays_below_its_limit_whoever_keeps_it() -> None:
@@ -31,7 +28,7 @@ def test_what_is_kept_stays_below_its_limit_whoever_keeps_it() -> None:
     def fill(name: int) -> None:
         for number in range(300):
             rows.keep((name, number), block(1, number, "x" * (number * 10)))
-            rows.get((name, number - 1))
+            rows.among([(name, number - 1)])
 
     threads = [threading.Thread(target=fill, args=(name,)) for name in range(4)]
     for thread in threads:

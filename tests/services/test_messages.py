@@ -44,7 +44,7 @@ def test_windows_of_any_branch_join_without_gap_or_double(
 
     positions = [row.position for window in windows for row in window.messages]
     assert positions == branch_to(parents, head)
-    rows = messages.at(conversation_id, positions)
+    rows = messages.read(conversation_id, positions)
     assert {row.position: row.content for row in rows} == {
         position: f"message {position}" for position in positions
     }

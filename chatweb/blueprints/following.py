@@ -1,0 +1,104 @@
+"""Following an answer: what its readers are sent, from any moment on until its end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from flask import Response, copy_current_request_context, render_template
+
+from chatweb import replies
+from chatweb.blueprints import articles, connections, htmx
+from chatweb.blueprints.composer import composer
+from chatweb.blueprints.side import current_row
+from chatweb.rendering.growing import Growing
+from chatweb.services import conversations, messages
+from chatweb.services.errors import NotFound
+from chatweb.services.owners import Owner
+
+
+class Telling:
+    """One answer's text into events, for all readers who are at the same place.
+
+    An event's id is the offset where the open block begins: where a reader resumes.
+    """
+
+    sign_of_life = htmx.SIGN_OF_LIFE
+
+    def __init__(self, owner: Owner, message: Any) -> None:
+        self._owner = owner
+        self._message = message
+        self._growing = Growing(message.position)
+        self.end = copy_current_request_context(self._end)
+
+    def update(self, text: str) -> str:
+        """What brings readers from what they were told last to ``text``."""
+        return self._growing.update(text) or ""
+
+    def catch_up(self, after: int | None) -> str:
+        """What brings a page with the open block at ``after`` to where all are."""
+        return self._growing.catch_up(after) or ""
+
+    def _end(self, text: str) -> tuple[str, str]:
+        """The last change, and what changes besides."""
+        change = self._growing.finish(text) or ""
+        try:
+            return change, render_ended(self._owner, self._message)
+        except NotFound:
+            # The conversation is gone: there is nothing more to follow.
+            return "", ""
+
+    def event(self, change: str) -> str:
+        return htmx.event(change, id=self._growing.offset) if change else ""
+
+    def last_event(self, change: str, rest: str) -> str:
+        return htmx.event(change + rest) + htmx.event("", name="done")
+
+
+def stream(owner: Owner, message: Any, after: int | None) -> Response:
+    """Everything that brings a page from its open block at ``after`` to the end of an answer."""
+    telling = Telling(owner, message)
+    if message.status == "streaming" and connections.can_be_taken():
+        return htmx.event_stream(handed_over(telling, message, after))
+    return htmx.event_stream(told(telling, message, after))
+
+
+def handed_over(telling: Telling, message: Any, after: int | None) -> Iterator[str]:
+    yield telling.sign_of_life  # the head goes out with it
+    replies.deliver(message.id, telling, after, connections.take())
+
+
+def told(telling: Telling, message: Any, after: int | None) -> Iterator[str]:
+    """The same where the thread has to stay."""
+    has_caught_up = False
+    for glimpse in glimpses(message):
+        if glimpse.text is None:
+            yield telling.sign_of_life
+            continue
+        if glimpse.ended:
+            change, rest = telling.end(glimpse.text)
+            yield telling.last_event(change if has_caught_up else telling.catch_up(after), rest)
+        else:
+            change = telling.update(glimpse.text)
+            yield telling.event(change if has_caught_up else telling.catch_up(after))
+        has_caught_up = True
+
+
+def glimpses(message: Any) -> Iterator[replies.Glimpse]:
+    if message.status != "streaming":
+        yield replies.Glimpse(message.content, True)
+        return
+    with replies.watching(message.id) as live:
+        yield from live.follow()
+
+
+def render_ended(owner: Owner, message: Any) -> str:
+    """What else changes on the page when an answer has ended."""
+    ended = messages.find(owner, message.conversation_id, message.position)
+    conversation = conversations.Listed(
+        ended.conversation_id, ended.title, ended.last_message_at, ended.running
+    )
+    return render_template(
+        "chat/_ended.html", conversation=conversation, message=articles.foot(ended),
+        row=current_row(conversation), composer=composer(conversation.id),
+    )  # fmt: skip

@@ -1,0 +1,262 @@
+"""Delivery: answers in progress, written to their readers' connections by the loop.
+
+A reader who follows an answer costs no thread: the view hands the connection over. One `Channel`
+for each answer turns what is new into one event for all of its readers, whatever their number.
+Only the end, which reads the database, is made in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from chatweb.replies.live import HEARTBEAT, PACE, LiveText
+from chatweb.replies.loop import Loop
+
+logger = logging.getLogger(__name__)
+
+FARTHEST_BEHIND = 1024 * 1024
+"""Bytes not yet taken by a reader's connection after which it is cut: its page comes back."""
+
+SHARE = 3
+"""A round of looks rests so many times as long as it took, and ``PACE`` at the least."""
+
+Watching = Callable[[int], AbstractContextManager[LiveText]]
+
+
+class Telling(Protocol):
+    """Text into what readers are sent; empty when there is nothing to say."""
+
+    sign_of_life: str
+
+    def update(self, text: str) -> str:
+        """What brings readers from what they were told last to ``text``."""
+
+    def catch_up(self, after: int | None) -> str:
+        """What brings a page to what all others were told; ``after`` is the offset of the open
+        block that it has."""
+
+    def end(self, text: str) -> tuple[str, str]:
+        """The last change, and what changes besides; may read the database."""
+
+    def event(self, change: str) -> str:
+        """A change as it is sent."""
+
+    def last_event(self, change: str, rest: str) -> str:
+        """The last change, with the rest, as it is sent."""
+
+
+class Delivery:
+    """Every connection of this process whose reader follows an answer."""
+
+    def __init__(self, loop: Loop, watching: Watching) -> None:
+        self._loop = loop
+        self._watching = watching
+        self._channels: dict[int, Channel] = {}
+        self._closing = False
+        self._rounds: asyncio.Task[None] | None = None
+        self._finisher = ThreadPoolExecutor(1, thread_name_prefix="finisher")
+
+    def add(
+        self, answer_id: int, telling: Telling, after: int | None, connection: socket.socket
+    ) -> None:
+        """Write what comes to ``connection``, from now on ours, until the end of the answer."""
+        self._loop.call(self._add, answer_id, telling, after, connection)
+
+    def _add(
+        self, answer_id: int, telling: Telling, after: int | None, connection: socket.socket
+    ) -> None:
+        if self._closing:
+            return connection.close()
+        channel = self._channels.get(answer_id)
+        if channel is None:
+            channel = self._channels[answer_id] = Channel(self, answer_id, telling)
+        channel.connecting(asyncio.ensure_future(channel.join(after, connection)))
+        if self._rounds is None or self._rounds.done():
+            self._rounds = asyncio.ensure_future(self._look())
+
+    async def _look(self) -> None:
+        """See what is new in every channel, as long as there is one."""
+        now = asyncio.get_running_loop().time
+        while self._channels:
+            began = now()
+            for channel in list(self._channels.values()):
+                channel.look()
+            await asyncio.sleep(max(PACE, SHARE * (now() - began)))
+
+    def watch(self, answer_id: int) -> AbstractContextManager[LiveText]:
+        return self._watching(answer_id)
+
+    def forget(self, channel: Channel) -> None:
+        self._channels.pop(channel.answer_id, None)
+
+    def soon(self, function: Callable[[], None]) -> None:
+        self._loop.call(function)
+
+    async def finished(self, telling: Telling, text: str) -> tuple[str, str]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._finisher, telling.end, text)
+
+    def close(self, timeout: float = 2.0) -> None:
+        """Deliver the ends there are, and let all other readers go: their pages come back."""
+        self._loop.run(self._wind_up(), timeout)
+        self._finisher.shutdown(wait=False, cancel_futures=True)
+
+    async def _wind_up(self) -> None:
+        self._closing = True
+        if self._rounds:
+            self._rounds.cancel()
+        channels = list(self._channels.values())
+        for channel in channels:
+            channel.look()
+        endings = [each.ending for each in channels if each.ending]
+        await asyncio.gather(*endings, return_exceptions=True)
+        for channel in channels:
+            channel.close()
+
+
+class Channel:
+    """The readers of one answer."""
+
+    def __init__(self, delivery: Delivery, answer_id: int, telling: Telling) -> None:
+        self.answer_id = answer_id
+        self.ending: asyncio.Task[None] | None = None
+        self._delivery = delivery
+        self._telling = telling
+        self._closed = False
+        self._connecting: set[asyncio.Future[None]] = set()
+        self._readers: set[Reader] = set()
+        self._known = 0
+        self._spoke = asyncio.get_running_loop().time()
+        self._watch = delivery.watch(answer_id)
+        self._live = self._watch.__enter__()
+        self._live.tell(self._hear)
+
+    def connecting(self, reader: asyncio.Future[None]) -> None:
+        self._connecting.add(reader)
+        reader.add_done_callback(self._connecting.discard)
+
+    async def join(self, after: int | None, connection: socket.socket) -> None:
+        reader = Reader(self, after)
+        loop = asyncio.get_running_loop()
+        await loop.connect_accepted_socket(lambda: reader, connection)
+        if self._closed:
+            return reader.close()
+        self._readers.add(reader)
+        self.look()
+        self._send("")
+
+    def leave(self, reader: Reader) -> None:
+        self._readers.discard(reader)
+        if not self._readers and not self._connecting and self.ending is None:
+            self.close()
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._delivery.forget(self)
+        self._live.tell(None)
+        self._watch.__exit__(None, None, None)
+        for reader in list(self._readers):
+            reader.close()
+
+    def _hear(self) -> None:
+        """The first letter or the end has come; called in any thread."""
+        self._delivery.soon(self.look)
+
+    def look(self) -> None:
+        """Tell the readers what is new."""
+        if self.ending is not None:
+            return
+        try:
+            if self._live.over.is_set():
+                self.ending = asyncio.ensure_future(self._end())
+            else:
+                self._tell()
+        except Exception:
+            logger.exception("an answer could not be told", extra={"answer": self.answer_id})
+            self.close()
+
+    def _tell(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if len(self._live) != self._known:
+            text = self._live.text()
+            self._known = len(text)
+            self._send(self._telling.update(text))
+            self._spoke = now
+        elif now - self._spoke > HEARTBEAT:
+            for reader in list(self._readers):
+                reader.write(chunk(self._telling.sign_of_life))
+            self._spoke = now
+
+    def _send(self, change: str) -> None:
+        """``change`` to those who were told everything before; the others catch up.
+
+        One that has seen further than we know waits for us.
+        """
+        same = chunk(self._telling.event(change))
+        for reader in list(self._readers):
+            if reader.is_up_to_date:
+                reader.write(same)
+            elif self._known > (reader.after or 0):
+                reader.is_up_to_date = True
+                reader.write(chunk(self._telling.event(self._telling.catch_up(reader.after))))
+
+    async def _end(self) -> None:
+        text = self._live.text()
+        try:
+            change, rest = await self._delivery.finished(self._telling, text)
+            same = self._telling.last_event(change, rest)
+            for reader in list(self._readers):
+                last = (
+                    same
+                    if reader.is_up_to_date
+                    else self._telling.last_event(self._telling.catch_up(reader.after), rest)
+                )
+                reader.write(chunk(last) + LAST_CHUNK)
+        except Exception:
+            # The page connects again and is told then.
+            logger.exception("the end could not be told", extra={"answer": self.answer_id})
+        self.close()
+
+
+class Reader(asyncio.Protocol):
+    """One connection; ``after`` is the offset of the open block that its page has."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, channel: Channel, after: int | None) -> None:
+        self.after = after
+        self.is_up_to_date = False
+        self._channel = channel
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport  # type: ignore[assignment]
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._channel.leave(self)
+
+    def write(self, data: bytes) -> None:
+        if not data:
+            return
+        self.transport.write(data)
+        if self.transport.get_write_buffer_size() > FARTHEST_BEHIND:
+            self.transport.abort()
+
+    def close(self) -> None:
+        self.transport.close()
+
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def chunk(text: str) -> bytes:
+    """``text`` as one chunk of an HTTP/1.1 body whose head was sent; nothing for nothing."""
+    data = text.encode()
+    return b"%x\r\n%s\r\n" % (len(data), data) if data else b""
