@@ -19,7 +19,7 @@ from markupsafe import Markup
 
 from chatweb.rendering import markdown
 
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 """Raised whenever the same text begins to look different; part of the key of anything kept."""
 
 KEPT_BYTES = 16 * 1024 * 1024

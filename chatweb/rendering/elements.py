@@ -20,7 +20,7 @@ ALLOWED = nh3.Cleaner(
         *("a", "em", "strong", "s", "code", "pre", "div", "span"),
         *("table", "thead", "tbody", "tr", "th", "td"),
     },
-    attributes={"a": {"href"}, "ol": {"start"}},
+    attributes={"a": {"href"}, "ol": {"start"}, "li": {"value"}},
     tag_attribute_values={
         **{tag: {"dir": {"auto"}} for tag in ("p", "blockquote", "ul", "ol", "table")},
         **{f"h{level}": {"dir": {"auto"}} for level in (3, 4, 5, 6)},
@@ -46,7 +46,6 @@ _BLOCKS = {
     "paragraph": "p",
     "blockquote": "blockquote",
     "bullet_list": "ul",
-    "list_item": "li",
     "thead": "thead",
     "tbody": "tbody",
     "tr": "tr",
@@ -55,6 +54,7 @@ _SIMPLE = {
     **{f"{name}_close": f"</{tag}>" for name, tag in _BLOCKS.items()},
     **{f"{name}_open": f"<{tag}>" for name, tag in _BLOCKS.items()},
     "ordered_list_close": "</ol>",
+    "list_item_close": "</li>",
     "table_open": '<div class="table" tabindex="0"><table dir="auto">',
     "table_close": "</table></div>",
     "th_close": "</th>",
@@ -101,7 +101,7 @@ _DIRECTED = {
 
 
 def _tag(token: Token) -> str:
-    """Headings begin at h3, below the page's own; lists say where they start counting."""
+    """Headings begin at h3, below the page's own; lists say how they count."""
     if token.type in ("heading_open", "heading_close"):
         tag = f"h{min(int(token.tag[1:]) + 2, 6)}"
         if token.nesting == -1:
@@ -110,6 +110,8 @@ def _tag(token: Token) -> str:
     if token.type == "ordered_list_open":
         start = f' start="{token.attrs["start"]}"' if "start" in token.attrs else ""
         return f'<ol dir="auto"{start}>' if token.level == 0 else f"<ol{start}>"
+    if token.type == "list_item_open":
+        return f'<li value="{token.attrs["value"]}">' if "value" in token.attrs else "<li>"
     if token.type in ("th_open", "td_open"):
         side = str(token.attrs.get("style", "")).removeprefix("text-align:")
         return f'<{token.tag} class="{side}">' if side else f"<{token.tag}>"

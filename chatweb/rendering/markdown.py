@@ -2,8 +2,9 @@
 
 Whatever was written can be read: no word is hidden. Raw HTML, unusable addresses and pictures in
 the text itself are shown as text; a picture elsewhere becomes a link; link titles and definitions
-are shown where they stand; cells beyond a table's width join the last one. Where the parser would
-drop words, or fails, the text is shown as it was typed, in ``<pre class="raw">``.
+are shown where they stand; items of a list keep their numbers; cells beyond a table's width join
+the last one. Where the parser would drop words, or fails, the text is shown as it was typed, in
+``<pre class="raw">``.
 """
 
 import logging
@@ -82,6 +83,25 @@ def _refuse_mazes(state: StateCore) -> None:
                 raise _MazeError
 
 
+def _number_items(state: StateCore) -> None:
+    """Items of an ordered list that do not count up say their number themselves.
+
+    But ``1.`` before every item is Markdown's way to leave the counting to others.
+    """
+    lists: list[tuple[int | None, int]] = []  # the number all items so far bear, the last one shown
+    for token in state.tokens:
+        if token.type == "ordered_list_open":
+            start = int(token.attrs.get("start", 1))
+            lists.append((start, start - 1))
+        elif token.type == "ordered_list_close":
+            lists.pop()
+        elif token.type == "list_item_open" and token.info:
+            (same, last), number = lists[-1], int(token.info)
+            if number not in (same, last + 1):
+                token.attrs["value"] = number
+            lists[-1] = (same, last + 1) if number == same else (None, number)
+
+
 def _complete_table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """The parser's table, with the cells that it would drop joined to the last one of the row."""
     if start + 2 > end or _too_wide(state, start, end):
@@ -128,6 +148,7 @@ def _made_parser() -> links.Parser:
     parser.enable(["table", "strikethrough"])
     parser.block.ruler.at("table", _complete_table, {"alt": ["paragraph", "reference"]})
     parser.core.ruler.after("block", "refuse_mazes", _refuse_mazes)
+    parser.core.ruler.after("block", "number_items", _number_items)
     parser.core.ruler.push("link_bare_addresses", links.link_bare_addresses)
     return parser
 
