@@ -57,8 +57,6 @@ _SIMPLE = {
     "list_item_close": "</li>",
     "table_open": '<div class="table" tabindex="0"><table dir="auto">',
     "table_close": "</table></div>",
-    "th_close": "</th>",
-    "td_close": "</td>",
     "hr": "<hr>",
     "strong_open": "<strong>",
     "strong_close": "</strong>",
@@ -79,7 +77,8 @@ def html(tokens: Sequence[Token], growing: bool) -> str:
         if token.hidden:
             continue
         if token.type == "inline":
-            made.append(_words(token.children or []))
+            words = _words(token.children or [])
+            made.append(_cell(token, words) if token.tag else words)
         elif token.type in ("fence", "code_block"):
             still_written = growing and position == last
             made.append(_code(token, coloured=not still_written))
@@ -112,10 +111,12 @@ def _tag(token: Token) -> str:
         return f'<ol dir="auto"{start}>' if token.level == 0 else f"<ol{start}>"
     if token.type == "list_item_open":
         return f'<li value="{token.attrs["value"]}">' if "value" in token.attrs else "<li>"
-    if token.type in ("th_open", "td_open"):
-        side = str(token.attrs.get("style", "")).removeprefix("text-align:")
-        return f'<{token.tag} class="{side}">' if side else f"<{token.tag}>"
     raise ValueError(f"no element for {token.type}")
+
+
+def _cell(token: Token, words: str) -> str:
+    side = f' class="{token.info}"' if token.info else ""
+    return f"<{token.tag}{side}>{words}</{token.tag}>"
 
 
 def _code(token: Token, coloured: bool) -> str:

@@ -181,10 +181,6 @@ def test_cells_beyond_the_table_join_the_last_one() -> None:
     assert [cell.get("class") for cell in made.select("th")] == [["right"], None]
 
 
-def test_a_table_of_too_many_columns_stays_text() -> None:
-    assert not elements("a|" * 200 + "\n" + "-|" * 200 + "\n").select("table")
-
-
 def test_a_definition_is_shown_where_it_stands_and_works() -> None:
     made = elements('[x][y]\n\n[y]: https://e.org "its title"\n')
     assert made.select_one('p > a[href="https://e.org"]')
