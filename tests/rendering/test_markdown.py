@@ -152,10 +152,31 @@ def test_a_link_whose_words_show_the_host_is_not(text: str) -> None:
         ("(https://e.org/a_(b))", "https://e.org/a_(b)"),
         ("請看https://e.org/a。", "https://e.org/a"),
         ("**https://e.org**", "https://e.org"),
+        ("![see https://e.org/a](x.png)", "https://e.org/a"),
+        ("![https://e.org](x.png)", "https://e.org"),
+        ("[see https://e.org/a](/c/1) and", "https://e.org/a"),
+        ("![see https://e.org/a][none]", "https://e.org/a"),
+        ("[[https://e.org/a]] b", "https://e.org/a"),
+        ("https://e.org/a[1]", "https://e.org/a%5B1%5D"),
+        ("https://e.org/a[1].", "https://e.org/a%5B1%5D"),
+        ("[https://e.org/a[1]]", "https://e.org/a%5B1%5D"),
+        ("https://[::1]/a]b", "https://[::1]/a"),
     ],
 )
 def test_a_bare_address_is_a_link(text: str, address: str) -> None:
     assert [link["href"] for link in elements(text).select("a")] == [address]
+
+
+def test_both_addresses_of_a_broken_link_are_links() -> None:
+    made = elements("![https://e.org/a](https://f.org/b c)").select("a")
+    assert [link["href"] for link in made] == ["https://e.org/a", "https://f.org/b"]
+
+
+def test_an_address_in_a_picture_s_description_can_be_read() -> None:
+    made = elements("![see https://e.org/a](https://f.org/b.png)").select("a")
+    assert [(link.text, link["href"]) for link in made] == [
+        ("see https://e.org/a", "https://f.org/b.png")
+    ]
 
 
 def test_an_address_in_code_or_in_a_link_is_no_second_link() -> None:
