@@ -20,8 +20,8 @@ _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _FENCE = re.compile(r"(`{3,})[^`]*\Z|(~{3,})")
 _LIST_MARK = re.compile(r" {0,3}(?:([-+*])|[0-9]{1,9}([.)]))(?=[ \t]|\Z)")
 _PERHAPS_LIST_MARK = re.compile(r"[-+*]|[0-9]{1,9}[.)]?")
-_DEFINITION = re.compile(
-    r"^[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t>]+)*\[(?:\\.|[^\[\]\\])+\]:", re.MULTILINE | re.DOTALL
+_DEFINITION = re.compile(  # at the begin of a line, however lines end
+    r"(?<![^\r\n])[ \t>]*(?:(?:[-+*]|[0-9]{1,9}[.)])[ \t>]+)*\[(?:\\.|[^\[\]\\])+\]:", re.DOTALL
 )
 
 

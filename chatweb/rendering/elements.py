@@ -20,7 +20,7 @@ ALLOWED = nh3.Cleaner(
         *("a", "em", "strong", "s", "code", "pre", "div", "span"),
         *("table", "thead", "tbody", "tr", "th", "td"),
     },
-    attributes={"a": {"href"}, "ol": {"start"}},
+    attributes={"a": {"href"}, "ol": {"start"}, "li": {"value"}},
     tag_attribute_values={
         **{tag: {"dir": {"auto"}} for tag in ("p", "blockquote", "ul", "ol", "table")},
         **{f"h{level}": {"dir": {"auto"}} for level in (3, 4, 5, 6)},
@@ -46,7 +46,6 @@ _BLOCKS = {
     "paragraph": "p",
     "blockquote": "blockquote",
     "bullet_list": "ul",
-    "list_item": "li",
     "thead": "thead",
     "tbody": "tbody",
     "tr": "tr",
@@ -55,10 +54,9 @@ _SIMPLE = {
     **{f"{name}_close": f"</{tag}>" for name, tag in _BLOCKS.items()},
     **{f"{name}_open": f"<{tag}>" for name, tag in _BLOCKS.items()},
     "ordered_list_close": "</ol>",
+    "list_item_close": "</li>",
     "table_open": '<div class="table" tabindex="0"><table dir="auto">',
     "table_close": "</table></div>",
-    "th_close": "</th>",
-    "td_close": "</td>",
     "hr": "<hr>",
     "strong_open": "<strong>",
     "strong_close": "</strong>",
@@ -79,7 +77,8 @@ def html(tokens: Sequence[Token], growing: bool) -> str:
         if token.hidden:
             continue
         if token.type == "inline":
-            made.append(_words(token.children or []))
+            words = _words(token.children or [])
+            made.append(_cell(token, words) if token.tag else words)
         elif token.type in ("fence", "code_block"):
             still_written = growing and position == last
             made.append(_code(token, coloured=not still_written))
@@ -101,7 +100,7 @@ _DIRECTED = {
 
 
 def _tag(token: Token) -> str:
-    """Headings begin at h3, below the page's own; lists say where they start counting."""
+    """Headings begin at h3, below the page's own; lists say how they count."""
     if token.type in ("heading_open", "heading_close"):
         tag = f"h{min(int(token.tag[1:]) + 2, 6)}"
         if token.nesting == -1:
@@ -110,10 +109,14 @@ def _tag(token: Token) -> str:
     if token.type == "ordered_list_open":
         start = f' start="{token.attrs["start"]}"' if "start" in token.attrs else ""
         return f'<ol dir="auto"{start}>' if token.level == 0 else f"<ol{start}>"
-    if token.type in ("th_open", "td_open"):
-        side = str(token.attrs.get("style", "")).removeprefix("text-align:")
-        return f'<{token.tag} class="{side}">' if side else f"<{token.tag}>"
+    if token.type == "list_item_open":
+        return f'<li value="{token.attrs["value"]}">' if "value" in token.attrs else "<li>"
     raise ValueError(f"no element for {token.type}")
+
+
+def _cell(token: Token, words: str) -> str:
+    side = f' class="{token.info}"' if token.info else ""
+    return f"<{token.tag}{side}>{words}</{token.tag}>"
 
 
 def _code(token: Token, coloured: bool) -> str:

@@ -18,13 +18,14 @@ _WEB_ADDRESS = re.compile(
     re.IGNORECASE,
 )
 _MAIL_ADDRESS = re.compile(r"mailto:(?P<mailbox>[^?\s]+@[^?\s]+)", re.IGNORECASE)
-# Quotation marks and the punctuation of Chinese and Japanese end an address that has no spaces
-# around it.
+# Quotation marks, the punctuation of Chinese and Japanese and the middle of a broken link end an
+# address that has no spaces around it.
 _BARE_ADDRESS = re.compile(
-    r"(?<![A-Za-z0-9_/])https?://[^\s<>\"`\\{}|^\u3000-\u303f\uff00-\uffef\u2018-\u201d«»]+",
+    r"(?<![A-Za-z0-9_/])https?://"
+    r"(?:[^\s<>\"`\\{}|^\]\u3000-\u303f\uff00-\uffef\u2018-\u201d«»]|\](?!\())+",
     re.IGNORECASE,
 )
-
+_BRACKET = re.compile(r"[\[\]]")
 
 SCHEMES = {"http", "https", "mailto"}
 _FOLLOWER = nh3.Cleaner(
@@ -115,11 +116,20 @@ def _text(content: str) -> Token:
 
 
 def _without_closing_punctuation(address: str) -> str:
-    """An address at the end of a sentence, or in brackets, does not end with their marks."""
-    surplus = {")": address.count(")") - address.count("("), "]": 1}
-    end = len(address)
-    while end and (address[end - 1] in ".,:;!?'*_~" or surplus.get(address[end - 1], 0) > 0):
-        if address[end - 1] == ")":
-            surplus[")"] -= 1
+    """An address in brackets, or at the end of a sentence, ends before their marks."""
+    end = _end_of_brackets(address)
+    surplus = address.count(")", 0, end) - address.count("(", 0, end)
+    while end and (address[end - 1] in ".,:;!?'*_~" or (address[end - 1] == ")" and surplus > 0)):
+        surplus -= address[end - 1] == ")"
         end -= 1
     return address[:end]
+
+
+def _end_of_brackets(address: str) -> int:
+    """Where the first ``]`` without its ``[`` stands, as in ``![see https://e.org](x.png)``."""
+    opened = 0
+    for bracket in _BRACKET.finditer(address):
+        opened += 1 if bracket[0] == "[" else -1
+        if opened < 0:
+            return bracket.start()
+    return len(address)

@@ -17,7 +17,7 @@ INLINE = [
     "a@b.cd", "http://", "***x***", "**a `b** c`", "[**b**](https://e.org)", "<a@b.cd>",
 ]  # fmt: skip
 STARTS = [
-    "", "", "", "", "# ", "### ", "- ", "- ", "* ", "+ ", "1. ", "1. ", "2. ", "7) ", "> ",
+    "", "", "", "", "# ", "### ", "- ", "- ", "* ", "+ ", "1. ", "1. ", "2. ", "7) ", "> ", "12. ", "9) ",
     "> - ", "- > ", "    ", "  ", "   ", "\t", " ", "- - ", "> > ", "- 1. ", "  - ", "   - ",
     "    - ", "- [ ] ", "> ```",
 ]  # fmt: skip
@@ -32,22 +32,37 @@ DEFINITIONS = [
     "[b]: https://example.org/b", "[x]: /rel", "[b]: <https://e.org> 'two words'",
     "> [b]: https://e.org",
 ]  # fmt: skip
+BEFORE_DEFINITIONS = [
+    "",
+    "",
+    "",
+    "# t\n",
+    "---\n",
+    "> ",
+    "- ",
+    "- x\n\n  ",
+    "> x\n>\n> ",
+    "1.\n   ",
+]
 NEWLINES = ["\n"] * 10 + ["\n\n"] * 6 + ["\r\n", "\r\n\r\n", "\r", "\n \n", "\n\t\n\n"]
 
 
 def document(seed: int, lines: int = 14, definitions: bool = False) -> str:
-    """A document of up to ``lines`` lines."""
+    """A document of up to ``lines`` lines; one in three has line ends that are not ours."""
     chance = random.Random(seed)
     made: list[str] = []
     for _ in range(chance.randint(1, lines)):
         if definitions and chance.random() < 0.1:
-            made.append(chance.choice(DEFINITIONS))
+            made.append(chance.choice(BEFORE_DEFINITIONS) + chance.choice(DEFINITIONS))
+        elif definitions and chance.random() < 0.1:
+            made.append("[a][b] [x]")
         elif chance.random() < 0.5:
             made.append(chance.choice(LINES))
         else:
             made.append(chance.choice(STARTS) + _sentence(chance))
         made.append(chance.choice(NEWLINES))
-    return "".join(made)
+    ends = chance.choice(["\n", "\n", "\n", "\n", "\r", "\r\n"])
+    return "".join(made).replace("\n", ends)
 
 
 def _sentence(chance: random.Random) -> str:

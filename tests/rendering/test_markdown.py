@@ -30,7 +30,8 @@ ATTRIBUTES = {
     "th": {"class"},
     "td": {"class"},
     **{tag: {"dir"} for tag in ("blockquote", "ul", "table", "h3", "h4", "h5", "h6")},
-    **{tag: set() for tag in ("br", "hr", "li", "em", "strong", "s", "code")},
+    "li": {"value"},
+    **{tag: set() for tag in ("br", "hr", "em", "strong", "s", "code")},
     **{tag: set() for tag in ("thead", "tbody", "tr")},
 }
 MARKDOWN = st.text(
@@ -69,9 +70,20 @@ def assert_complete(text: str, made: str) -> None:
     links = " ".join(str(link["href"]) for link in tree.find_all("a"))
     shown = " ".join([tree.get_text(), links, unquote(links)])
     shown += html.unescape(shown)
+    counted = {number for ordered in tree.find_all("ol") for number in numbers(ordered)}
     for word in re.findall(r"[^\W_]+", html.unescape(text)):
-        # List numbers are counted by the browser.
-        assert word in shown or word.isdecimal(), f"{word!r} of {text!r} is not in {made}"
+        numbered = word.isdecimal() and int(word) in counted
+        assert word in shown or numbered, f"{word!r} of {text!r} is not in {made}"
+
+
+def numbers(ordered: Tag) -> list[int]:
+    """The numbers that a browser shows before the items of a list."""
+    shown: list[int] = []
+    counted = int(str(ordered.get("start", 1))) - 1
+    for item in ordered.find_all("li", recursive=False):
+        counted = int(str(item.get("value", counted + 1)))
+        shown.append(counted)
+    return shown
 
 
 @pytest.mark.parametrize(("name", "text"), CORPUS, ids=[name for name, _ in CORPUS])
@@ -140,10 +152,31 @@ def test_a_link_whose_words_show_the_host_is_not(text: str) -> None:
         ("(https://e.org/a_(b))", "https://e.org/a_(b)"),
         ("請看https://e.org/a。", "https://e.org/a"),
         ("**https://e.org**", "https://e.org"),
+        ("![see https://e.org/a](x.png)", "https://e.org/a"),
+        ("![https://e.org](x.png)", "https://e.org"),
+        ("[see https://e.org/a](/c/1) and", "https://e.org/a"),
+        ("![see https://e.org/a][none]", "https://e.org/a"),
+        ("[[https://e.org/a]] b", "https://e.org/a"),
+        ("https://e.org/a[1]", "https://e.org/a%5B1%5D"),
+        ("https://e.org/a[1].", "https://e.org/a%5B1%5D"),
+        ("[https://e.org/a[1]]", "https://e.org/a%5B1%5D"),
+        ("https://[::1]/a]b", "https://[::1]/a"),
     ],
 )
 def test_a_bare_address_is_a_link(text: str, address: str) -> None:
     assert [link["href"] for link in elements(text).select("a")] == [address]
+
+
+def test_both_addresses_of_a_broken_link_are_links() -> None:
+    made = elements("![https://e.org/a](https://f.org/b c)").select("a")
+    assert [link["href"] for link in made] == ["https://e.org/a", "https://f.org/b"]
+
+
+def test_an_address_in_a_picture_s_description_can_be_read() -> None:
+    made = elements("![see https://e.org/a](https://f.org/b.png)").select("a")
+    assert [(link.text, link["href"]) for link in made] == [
+        ("see https://e.org/a", "https://f.org/b.png")
+    ]
 
 
 def test_an_address_in_code_or_in_a_link_is_no_second_link() -> None:
@@ -169,14 +202,33 @@ def test_cells_beyond_the_table_join_the_last_one() -> None:
     assert [cell.get("class") for cell in made.select("th")] == [["right"], None]
 
 
-def test_a_table_of_too_many_columns_stays_text() -> None:
-    assert not elements("a|" * 200 + "\n" + "-|" * 200 + "\n").select("table")
-
-
 def test_a_definition_is_shown_where_it_stands_and_works() -> None:
     made = elements('[x][y]\n\n[y]: https://e.org "its title"\n')
     assert made.select_one('p > a[href="https://e.org"]')
     assert "its title" in made.select(".definition")[0].text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("1. a\n2. b\n3. c", [[1, 2, 3]]),
+        ("7. a\n8. b\n12. c\n13. d", [[7, 8, 12, 13]]),
+        ("3. a\n2. b\n2. c\n1. d", [[3, 2, 2, 1]]),
+        ("0) a\n1) b\n3) c", [[0, 1, 3]]),
+        ("7. 8. 1986.", [[7], [8], [1986]]),
+        ("1. a\n\n   5. b\n   7. c\n\n4. d", [[1, 4], [5, 7]]),
+        ("- 2. a\n  4. b\n- 3. c", [[2, 4], [3]]),
+        ("1. a\n1. b\n1. c", [[1, 2, 3]]),  # Markdown for: count for me
+        ("1. a\n1. b\n2. c\n1. d", [[1, 2, 2, 1]]),
+    ],
+)
+def test_items_of_a_list_keep_their_numbers(text: str, shown: list[list[int]]) -> None:
+    assert [numbers(ordered) for ordered in elements(text).select("ol")] == shown
+
+
+def test_only_a_number_that_does_not_count_up_is_said() -> None:
+    made = elements("7. a\n8. b\n12. c\n13. d\n").select("li")
+    assert [item.get("value") for item in made] == [None, None, "12", None]
 
 
 def test_text_nested_too_deep_is_shown_as_typed() -> None:
