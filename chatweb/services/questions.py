@@ -2,7 +2,9 @@
 
 Only after that commit is anything shown or any model called; from then on the server owns both.
 Every way of asking carries a ``request_id``: the same one again changes nothing, for ever, and
-gives what it gave the first time.
+gives what it gave the first time. It must then ask for the same thing: the same first question, the
+same question in the same conversation, another answer to the same question. Else it is refused, or
+its sender would be told that something was done that was not.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ def begin(owner: Owner, text: str, longest: int, request_id: UUID, process_id: U
     text = texts.question(text, longest)
     with writing() as connection:
         owners.ensure(connection, owner)
-        if asked := _asked_before(connection, owner, request_id, text):
+        first_question = {"role": "user", "parent": None, "content": text}
+        if asked := _asked_before(connection, owner, request_id, first_question):
             return asked
         now = datetime.now(UTC)
         conversation: dict[str, Any] = {
@@ -87,7 +90,8 @@ def ask(
     with writing() as connection:
         conversation = locked(connection, owner, conversation_id)
         # Only now, with the conversation held: earlier, one of many equal sends slips through.
-        if asked := _asked_before(connection, owner, request_id, text):
+        question = {"role": "user", "conversation_id": conversation_id, "content": text}
+        if asked := _asked_before(connection, owner, request_id, question):
             return asked
         _check_free(connection, conversation)
         now = datetime.now(UTC)
@@ -106,14 +110,13 @@ def retry(
 ) -> Asked:
     """Begin another answer, a sibling of the one at ``position``, and show its branch.
 
+    :raises Invalid: the request id was used for something else
     :raises Conflict: an answer is being written, or the conversation is closed
     :raises NotFound: no such answer of this owner
     """
     check_position(position)
     with writing() as connection:
         conversation = locked(connection, owner, conversation_id)
-        if asked := _asked_before(connection, owner, request_id, None):
-            return asked
         answer = connection.execute(
             select(Message.parent, Message.role).where(
                 Message.conversation_id == conversation_id, Message.position == position
@@ -121,6 +124,11 @@ def retry(
         ).first()
         if answer is None or answer.role != "assistant":
             raise NotFound
+        sibling = {
+            "role": "assistant", "conversation_id": conversation_id, "parent": answer.parent,
+        }  # fmt: skip
+        if asked := _asked_before(connection, owner, request_id, sibling, after=position):
+            return asked
         _check_free(connection, conversation)
         asked = _add(
             connection, owner, conversation_id, conversation.message_count, answer.parent,
@@ -140,20 +148,24 @@ def _check_free(connection: Connection, conversation: AnyRow) -> None:
 
 
 def _asked_before(
-    connection: Connection, owner: Owner, request_id: UUID, text: str | None
+    connection: Connection, owner: Owner, request_id: UUID, same: dict[str, Any], after: int = 0
 ) -> Asked | None:
-    """What this request gave the first time; ``text`` is None for another try at an answer."""
+    """What this request gave the first time.
+
+    :raises Invalid: it made a message that is not the ``same``, or not one behind ``after``
+    """
     first = connection.execute(
         REQUESTED, {"owner_id": owner.id, "request_id": request_id}
     ).first()  # fmt: skip
     if first is None:
         return None
-    is_question = first.role == "user"
-    if is_question != (text is not None) or (is_question and first.content != text):
+    if first.position <= after or any(first._mapping[name] != same[name] for name in same):
         raise Invalid("This form was already used for another message. Reload the page, please.")
     # A question and its first answer are always made together, in this order.
     question, answer = (
-        (first.position, first.position + 1) if is_question else (first.parent, first.position)
+        (first.position, first.position + 1)
+        if first.role == "user"
+        else (first.parent, first.position)
     )
     row = connection.execute(ANSWER, {"id": first.conversation_id, "position": answer}).one()
     return Asked(
