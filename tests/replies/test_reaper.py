@@ -14,7 +14,7 @@ from chatweb.services.pieces import Piece
 from chatweb.services.questions import Asked
 from tests import factories
 from tests.replies.statements import Statements
-from tests.replies.writing import PATIENCE, Clock, Outage, Writing, quieten, row
+from tests.replies.writing import PATIENCE, Clock, Outage, Writing, row
 from tests.servers import wait_until
 
 
@@ -41,7 +41,7 @@ class TestTheHeart:
         assert not statements.with_words("INSERT INTO process")
 
     def test_beats_before_an_answer_is_entrusted(self, here: Writing) -> None:
-        quieten(here.process_id)
+        factories.silence(here.process_id)
 
         here.scribe.be_alive()
 
@@ -57,7 +57,7 @@ class TestTheReaper:
         asked = factories.begun(owner, process_id=other_process)
         piece = Piece(asked.answer_id, 0, "As far as it came")
         answers.keep(other_process, [piece], [], heartbeat=False)
-        quieten(other_process)
+        factories.silence(other_process)
         return asked
 
     @pytest.mark.usefixtures("steady")
@@ -127,7 +127,7 @@ class TestTheReaper:
         here.scribe.be_alive()
         theirs = factories.begun(owner)
         assert theirs.process_id
-        quieten(theirs.process_id)
+        factories.silence(theirs.process_id)
 
         pass_time(answers.QUIET - 1)
         assert row(theirs).status == "streaming"

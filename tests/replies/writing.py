@@ -9,11 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from flask import Flask
-from sqlalchemy import delete, update
+from sqlalchemy import delete
 
 from chatweb.database import writing
-from chatweb.database.types import now_seconds
-from chatweb.models import Conversation, Message, Process
+from chatweb.models import Conversation, Message
 from chatweb.replies.live import End, LiveText
 from chatweb.replies.scribe import Scribe
 from chatweb.services.owners import Owner
@@ -63,14 +62,6 @@ class Clock:
 
 def row(asked: Asked) -> Any:
     return next(row for row in factories.rows(Message) if row.id == asked.answer_id)
-
-
-def quieten(process_id: UUID) -> None:
-    with writing() as connection:
-        connection.execute(
-            update(Process).where(Process.id == process_id).values(heartbeat=now_seconds() - 1000)
-        )
-        connection.commit()
 
 
 def remove(asked: Asked) -> None:

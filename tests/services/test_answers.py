@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, select, update
+from sqlalchemy import delete, event, select
 
 from chatweb.database import db, reading, writing
 from chatweb.database.types import now_seconds
@@ -48,17 +48,6 @@ def message_of(asked: Asked) -> Message:
     return next(row for row in factories.rows(Message) if row.id == asked.answer_id)
 
 
-def quieten(process_id: UUID, seconds: float) -> None:
-    """Let a process have been silent for so long."""
-    with writing() as connection:
-        connection.execute(
-            update(Process)
-            .where(Process.id == process_id)
-            .values(heartbeat=now_seconds() - seconds)
-        )
-        connection.commit()
-
-
 class TestBeat:
     def test_is_told_by_the_databases_clock(self, process_id: UUID) -> None:
         answers.beat(process_id)
@@ -69,7 +58,7 @@ class TestBeat:
 
     def test_again_renews_it(self, process_id: UUID) -> None:
         answers.beat(process_id)
-        quieten(process_id, 1000)
+        factories.silence(process_id, 1000)
 
         answers.beat(process_id)
 
@@ -78,7 +67,7 @@ class TestBeat:
             assert connection.execute(select(now_seconds() - row.heartbeat)).scalar_one() < 60
 
     def test_comes_with_what_is_kept_if_asked(self, running: Asked, process_id: UUID) -> None:
-        quieten(process_id, 1000)
+        factories.silence(process_id, 1000)
         answers.keep(process_id, [], [], heartbeat=False)
         assert answers.orphans(uuid4()) == {running.answer_id}
 
@@ -288,7 +277,7 @@ class TestOrphans:
     ) -> None:
         assert answers.orphans(uuid4()) == set()
 
-        quieten(process_id, answers.QUIET + 1)
+        factories.silence(process_id, answers.QUIET + 1)
 
         assert answers.orphans(uuid4()) == {running.answer_id}
 
@@ -298,7 +287,7 @@ class TestOrphans:
     def test_are_not_ended_answers(self, owner: Owner, process_id: UUID) -> None:
         answers.beat(process_id)
         factories.ended(factories.begun(owner, process_id=process_id))
-        quieten(process_id, 1000)
+        factories.silence(process_id, 1000)
 
         assert answers.orphans(uuid4()) == answers.orphans(process_id) == set()
 
@@ -389,8 +378,8 @@ class TestRetire:
 
     def test_forgets_those_long_dead(self, process_id: UUID) -> None:
         dead, quiet = factories.process(), factories.process()
-        quieten(dead, 101 * answers.QUIET)
-        quieten(quiet, 2 * answers.QUIET)
+        factories.silence(dead, 101 * answers.QUIET)
+        factories.silence(quiet, 2 * answers.QUIET)
 
         answers.retire(process_id)
 
