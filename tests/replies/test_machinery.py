@@ -104,11 +104,11 @@ class TestStart:
             asked = entrusted(owner)
 
         replies.start(asked)
-        assert model.requests == []
-
         with elsewhere.app_context():
             replies.start(asked)
+
         assert end_of(asked).status == "complete"
+        assert len(model.requests) == 1
 
     def test_without_a_database_ends_the_answer_when_it_is_back(
         self, owner: Owner, outage: Outage, model: ScriptedModel
