@@ -13,7 +13,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, select, update
 
 from chatweb.database import reading, writing
-from chatweb.models import Conversation, Message
+from chatweb.database.types import now_seconds
+from chatweb.models import Conversation, Message, Process
 from chatweb.services import answers, owners, questions
 from chatweb.services.answers import Ending
 from chatweb.services.owners import Owner
@@ -44,6 +45,17 @@ def process() -> UUID:
     process_id = uuid4()
     answers.beat(process_id)
     return process_id
+
+
+def silence(process_id: UUID, seconds: float = 1000) -> None:
+    """Let a process have been quiet for so long."""
+    with writing() as connection:
+        connection.execute(
+            update(Process)
+            .where(Process.id == process_id)
+            .values(heartbeat=now_seconds() - seconds)
+        )
+        connection.commit()
 
 
 def begun(

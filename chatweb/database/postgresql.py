@@ -12,7 +12,7 @@ import select
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg2
@@ -33,8 +33,8 @@ CONNECTING = 5.0
 """Seconds for a connection opened outside a request, as `flask db upgrade` does."""
 
 LOCK_TIMEOUT = 1500
-"""Milliseconds a write waits for a row that somebody else holds: less than ``SILENCE``, or a server
-that waits would look like one that hangs."""
+"""Milliseconds a write waits for a row that somebody else holds: less than ``SILENCE``, so that the
+server says that it is busy before anybody wonders whether it hangs."""
 
 READING = {"isolation_level": "AUTOCOMMIT"}
 
@@ -48,6 +48,7 @@ class Patience(threading.local):
 
 patience = Patience()
 limits = {"statement": 5.0}
+aside = threading.Lock()
 heard = 0.0
 """When the server last said anything to anybody in this process (``time.monotonic``)."""
 
@@ -71,7 +72,7 @@ def keep_secret(context: ExceptionContext) -> None:
 def wait(connection: Any) -> None:
     """Wait for the server as psycopg2 asks, but not for ever."""
     global heard
-    started = time.monotonic()
+    started, connecting = time.monotonic(), is_connecting(connection)
     while (state := connection.poll()) != extensions.POLL_OK:
         poller = select.poll()
         poller.register(
@@ -80,16 +81,43 @@ def wait(connection: Any) -> None:
         while not poller.poll(50):
             if time.monotonic() > deadline(started, connection):
                 raise psycopg2.OperationalError("no answer from the database in time")
-    heard = time.monotonic()
+            if patience.since is not None and not connecting:
+                ask_aside(connection)
+    if patience.since is not None or not connecting:
+        heard = time.monotonic()
+
+
+def is_connecting(connection: Any) -> bool:
+    # Of a connection that is being made psycopg2's own `status` says 20, which has no name.
+    return bool(connection.get_transaction_status() == extensions.TRANSACTION_STATUS_UNKNOWN)
+
+
+def ask_aside(connection: Any) -> None:
+    """Ask the server, after half of the patience and on a connection of its own, whether it still
+    speaks: a long statement is then told from a server that hangs. One asks for all."""
+    silent_since = max(patience.since or 0.0, heard)
+    if time.monotonic() < silent_since + patience.silence / 2 or not aside.acquire(blocking=False):
+        return
+    address, password = connection.dsn, connection.info.password or None
+
+    def ask() -> None:
+        try:
+            # Only connecting is no sign of life: a pooler does it for a server that hangs.
+            own = psycopg2.connect(address, password=password)
+            with closing(own), patient(SILENCE):
+                own.cursor().execute("SELECT 1")
+        except psycopg2.Error:
+            pass  # what was not heard says it all
+        finally:
+            aside.release()
+
+    threading.Thread(target=ask, name="probe", daemon=True).start()
 
 
 def deadline(started: float, connection: Any) -> float:
     """When this wait ends, by ``time.monotonic``."""
     if patience.since is None:
-        # Of a connection that is being made psycopg2's own `status` says 20, which has no name.
-        state = connection.get_transaction_status()
-        connecting = state == extensions.TRANSACTION_STATUS_UNKNOWN
-        return started + CONNECTING if connecting else float("inf")
+        return started + CONNECTING if is_connecting(connection) else float("inf")
     silent_since = max(patience.since, heard)
     return min(
         started + limits["statement"], max(silent_since + patience.silence, started + LAST_WORD)

@@ -10,16 +10,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from uuid import UUID
 
 from flask import Flask
-from sqlalchemy.exc import IntegrityError
 
 from chatweb.replies.live import LiveText
 from chatweb.services import answers
-from chatweb.services.answers import Ending, Piece
+from chatweb.services.answers import Ending
 from chatweb.services.errors import Unavailable
+from chatweb.services.pieces import Piece
 
 logger = logging.getLogger(__name__)
 
@@ -136,15 +136,12 @@ class Scribe:
                 self._stop(live, seen)
 
     def _keep(self, gained: list[Piece], endings: list[Ending], beat: bool) -> Mapping[int, int]:
-        try:
-            kept = answers.keep(self.process_id, gained, endings, heartbeat=beat)
-        except IntegrityError:
-            self._drop_removed()
-            return {}
+        kept = answers.keep(self.process_id, gained, endings, heartbeat=beat)
         if beat:
             self._note_beat()
         for piece in gained:
             self._kept[piece.answer_id] = piece.offset + len(piece.text)
+        self._drop(kept.over)
         for ending in endings:
             self._let_go(ending, ending.answer_id in kept.ended)
         return kept.stops
@@ -167,16 +164,16 @@ class Scribe:
             del self._kept[ending.answer_id]
         live.finish(ending.text if was_first else answers.ended_text(ending.answer_id))
 
-    def _drop_removed(self) -> None:
-        """Let go of answers whose rows are gone, so that the others can be kept."""
-        with self._lock:
-            known = list(self._live)
-        for answer_id in set(known) - answers.streaming(known):
+    def _drop(self, answer_ids: Set[int]) -> None:
+        """Let go of answers that somebody else ended, or whose rows are gone: their readers get
+        what is stored."""
+        for answer_id in answer_ids:
+            text = answers.ended_text(answer_id)
             with self._lock:
                 live = self._live.pop(answer_id)
                 del self._kept[answer_id]
             self._stop(live, 0)
-            live.finish()
+            live.finish(text)
 
     def _note_beat(self) -> None:
         now = time.monotonic()
@@ -188,16 +185,20 @@ class Scribe:
         """End what dead processes left behind.
 
         After the database was away nobody's heart has beaten; so processes that have not been
-        steady themselves for a while do not judge others yet. An answer is ended when it is seen
-        twice: one that was committed a moment ago may not have reached this process's list.
+        steady themselves for a while do not judge others yet, but look which of their own answers
+        others have ended meanwhile. An answer is ended when it is seen twice: one that was
+        committed a moment ago may not have reached this process's list.
         """
         self._reaped = time.monotonic()
+        steady = self._reaped - self._steady_since >= answers.QUIET
+        if not steady and (known := set(self._live)):
+            self._drop(known - answers.streaming(list(known)))
         orphans = answers.orphans(self.process_id) - set(self._live)
         if not orphans:
             self._suspects = set()
             return
         self.be_alive()
-        if time.monotonic() - self._steady_since < answers.QUIET:
+        if not steady:
             return
         if dead := sorted(orphans & self._suspects):
             answers.interrupt(dead)

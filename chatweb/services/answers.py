@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,22 +26,15 @@ from chatweb.database import reading, writing
 from chatweb.database.types import AnyRow, now_seconds
 from chatweb.models import Message, Process, ReplyPiece
 from chatweb.models.message import BigId
+from chatweb.services import pieces
 from chatweb.services.conversations import TO_THE_END, check_position, locked
 from chatweb.services.owners import Owner
+from chatweb.services.pieces import Piece
 
 QUIET = 5.0
 """Seconds without a heartbeat after which a process counts as dead."""
 
 CUT = "The server stopped while this was being written. What had arrived is kept."
-
-
-@dataclass(frozen=True)
-class Piece:
-    """Text of an answer from ``offset`` (characters) on."""
-
-    answer_id: int
-    offset: int
-    text: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +52,9 @@ class Kept:
     """What :func:`keep` did, and what it learned on the way."""
 
     ended: frozenset[int]
+    over: frozenset[int]
+    """Answers that gained text but are not being written any more: somebody else, who took this
+    process for dead, ended them, or their rows are gone."""
     stops: Mapping[int, int]
     """Answers that somebody asked to stop, with the number of characters they had seen."""
 
@@ -76,9 +72,6 @@ END = (
         ended_at=bindparam("now"), process_id=null(), stop_at=null(),
     )
 )  # fmt: skip
-FORGET_PIECES = delete(ReplyPiece).where(
-    ReplyPiece.message_id.in_(bindparam("answer_ids", expanding=True))
-)
 ORPHANS = (
     select(Message.id, Message.process_id)
     .join(Process, Process.id == Message.process_id)
@@ -89,11 +82,6 @@ ORPHANS = (
             Process.id == bindparam("process_id"),
         ),
     )
-)
-PIECES = (
-    select(ReplyPiece.text)
-    .where(ReplyPiece.message_id == bindparam("answer_id"))
-    .order_by(ReplyPiece.offset)
 )
 
 
@@ -114,23 +102,23 @@ def _beat(connection: Connection, process_id: UUID) -> None:
 
 
 def keep(
-    process_id: UUID, pieces: Sequence[Piece], endings: Sequence[Ending], *, heartbeat: bool
+    process_id: UUID, gained: Sequence[Piece], endings: Sequence[Ending], *, heartbeat: bool
 ) -> Kept:
     """Write what all live answers of a process gained, in one transaction.
 
-    An answer that is no longer streaming keeps the end it has: it is missing in ``ended``.
+    An answer that is no longer streaming keeps the end it has: it is missing in ``ended``, and
+    gets no piece any more.
     """
     with writing() as connection:
         if heartbeat:
             _beat(connection, process_id)
-        if pieces:
-            _add_pieces(connection, pieces)
+        over = pieces.add(connection, gained) if gained else frozenset()
         ended = frozenset(each.answer_id for each in endings if _end(connection, each))
         if endings:
-            connection.execute(FORGET_PIECES, {"answer_ids": [each.answer_id for each in endings]})
+            pieces.forget(connection, [each.answer_id for each in endings])
         stops = _stops(connection, process_id)
         connection.commit()
-    return Kept(ended, stops)
+    return Kept(ended, over, stops)
 
 
 def stops(process_id: UUID) -> Mapping[int, int]:
@@ -142,21 +130,6 @@ def stops(process_id: UUID) -> Mapping[int, int]:
 def _stops(connection: Connection, process_id: UUID) -> Mapping[int, int]:
     rows = connection.execute(STOPS, {"process_id": process_id}).all()
     return {row.id: row.stop_at for row in rows}
-
-
-def _add_pieces(connection: Connection, pieces: Sequence[Piece]) -> None:
-    # After a commit whose outcome is unclear the same offset comes again, with more text.
-    upsert: Any = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    add = upsert(ReplyPiece)
-    connection.execute(
-        add.on_conflict_do_update(
-            index_elements=["message_id", "offset"], set_={"text": add.excluded.text}
-        ),
-        [
-            {"message_id": each.answer_id, "offset": each.offset, "text": each.text}
-            for each in pieces
-        ],
-    )
 
 
 def _end(connection: Connection, ending: Ending) -> bool:
@@ -205,10 +178,11 @@ def orphans(process_id: UUID) -> set[int]:
 def interrupt(answer_ids: Sequence[int]) -> None:
     """End answers that nobody writes any more, with the text that was kept."""
     with writing() as connection:
-        for answer_id in answer_ids:
-            text = "".join(connection.execute(PIECES, {"answer_id": answer_id}).scalars())
+        # Held before they are read: a piece that comes at this moment must not get lost.
+        for answer_id in pieces.held(connection, answer_ids):
+            text = pieces.text(connection, answer_id)
             _end(connection, Ending(answer_id, "interrupted", text, {"reason": CUT}))
-        connection.execute(FORGET_PIECES, {"answer_ids": list(answer_ids)})
+        pieces.forget(connection, answer_ids)
         connection.commit()
 
 
@@ -251,13 +225,10 @@ def followed(offsets: Mapping[int, int]) -> Sequence[AnyRow]:
         return connection.execute(statement).all()
 
 
-def streaming(answer_ids: Sequence[int]) -> set[int]:
+def streaming(answer_ids: Sequence[int]) -> Set[int]:
     """Those of ``answer_ids`` that are there and being written."""
     with reading() as connection:
-        rows = connection.execute(
-            select(Message.id).where(Message.id.in_(answer_ids), Message.status == "streaming")
-        )
-        return set(rows.scalars())
+        return pieces.streaming(connection, answer_ids)
 
 
 def ended_text(answer_id: int) -> str:
@@ -270,4 +241,4 @@ def ended_text(answer_id: int) -> str:
 def text_so_far(answer_id: int) -> str:
     """The pieces kept of an answer in progress."""
     with reading() as connection:
-        return "".join(connection.execute(PIECES, {"answer_id": answer_id}).scalars())
+        return pieces.text(connection, answer_id)

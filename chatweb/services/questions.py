@@ -2,7 +2,9 @@
 
 Only after that commit is anything shown or any model called; from then on the server owns both.
 Every way of asking carries a ``request_id``: the same one again changes nothing, for ever, and
-gives what it gave the first time.
+gives what it gave the first time. It must then ask for the same thing: the same first question, the
+same question in the same conversation, another answer to the same question. Else it is refused, or
+its sender would be told that something was done that was not.
 """
 
 from __future__ import annotations
@@ -77,7 +79,8 @@ def begin(owner: Owner, text: str, longest: int, request_id: UUID, process_id: U
     text = texts.question(text, longest)
     with writing() as connection:
         is_new = owners.ensure(connection, owner)
-        if not is_new and (asked := _asked_before(connection, owner, request_id, text)):
+        first = {"role": "user", "parent": None, "content": text}
+        if not is_new and (asked := _asked_before(connection, owner, request_id, first)):
             return asked
         now = datetime.now(UTC)
         listed = Listed(uuid4(), texts.first_words(text), now, True)
@@ -110,7 +113,8 @@ def ask(
     with writing() as connection:
         conversation = locked(connection, owner, conversation_id)
         # Only now, with the conversation held: earlier, one of many equal sends slips through.
-        if asked := _asked_before(connection, owner, request_id, text):
+        same = {"role": "user", "conversation_id": conversation_id, "content": text}
+        if asked := _asked_before(connection, owner, request_id, same):
             return asked
         _check_free(connection, conversation)
         now = datetime.now(UTC)
@@ -133,17 +137,21 @@ def retry(
 ) -> Asked:
     """Begin another answer, a sibling of the one at ``position``, and show its branch.
 
+    :raises Invalid: the request id was used for something else
     :raises Conflict: an answer is being written, or the conversation is closed
     :raises NotFound: no such answer of this owner
     """
     check_position(position)
     with writing() as connection:
         conversation = locked(connection, owner, conversation_id)
-        if asked := _asked_before(connection, owner, request_id, None):
-            return asked
         first = connection.execute(ONE, {"id": conversation_id, "position": position}).first()
         if first is None or first.role != "assistant":
             raise NotFound
+        sibling = {
+            "role": "assistant", "conversation_id": conversation_id, "parent": first.parent,
+        }  # fmt: skip
+        if asked := _asked_before(connection, owner, request_id, sibling, after=position):
+            return asked
         _check_free(connection, conversation)
         question = connection.execute(ONE, {"id": conversation_id, "position": first.parent}).one()
         now = datetime.now(UTC)
@@ -171,20 +179,24 @@ def _check_free(connection: Connection, conversation: AnyRow) -> None:
 
 
 def _asked_before(
-    connection: Connection, owner: Owner, request_id: UUID, text: str | None
+    connection: Connection, owner: Owner, request_id: UUID, same: dict[str, Any], after: int = 0
 ) -> Asked | None:
-    """What this request gave the first time; ``text`` is None for another try at an answer."""
+    """What this request gave the first time.
+
+    :raises Invalid: it made a message that is not the ``same``, or not one behind ``after``
+    """
     first = connection.execute(
         REQUESTED, {"owner_id": owner.id, "request_id": request_id}
     ).first()  # fmt: skip
     if first is None:
         return None
-    is_question = first.role == "user"
-    if is_question != (text is not None) or (is_question and first.content != text):
+    if first.position <= after or any(first._mapping[name] != same[name] for name in same):
         raise Invalid("This form was already used for another message. Reload the page, please.")
     # A question and its first answer are always made together, in this order.
     question, answer = (
-        (first.position, first.position + 1) if is_question else (first.parent, first.position)
+        (first.position, first.position + 1)
+        if first.role == "user"
+        else (first.parent, first.position)
     )
     asked, begun = (
         connection.execute(ONE, {"id": first.conversation_id, "position": position}).one()

@@ -7,7 +7,7 @@ nothing is restarted here but the server.
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import uuid4
 
@@ -169,6 +169,31 @@ class TestAServerThatHangs:
         well(cluster_app)
         assert len(read()) == 2
 
+    def test_is_asked_by_one_for_all_whether_it_still_speaks(
+        self, cluster_app: Flask, server: Cluster
+    ) -> None:
+        most, over = 0, threading.Event()
+
+        def count() -> None:
+            nonlocal most
+            while not over.wait(0.01):
+                asking = [each for each in threading.enumerate() if each.name == "probe"]
+                most = max(most, len(asking))
+
+        with ExitStack() as connected:
+            for _ in range(4):
+                connected.enter_context(reading())
+        counter = threading.Thread(target=count)
+        counter.start()
+        server.suspend()
+        all_failing(cluster_app, *[read] * 4)
+        over.set()
+        counter.join()
+
+        assert most == 1
+        server.resume()
+        well(cluster_app)
+
     def test_while_it_commits_leaves_one_question_after_all(
         self, cluster_app: Flask, server: Cluster, owner: Owner
     ) -> None:
@@ -298,7 +323,8 @@ class TestALongStatement:
     SLEEP = text("SELECT pg_sleep(30)")
 
     @pytest.fixture
-    def hasty(self, make_app: Any, cluster_url: str) -> Iterator[None]:
+    def hasty(self, make_app: Any, cluster_url: str, cluster_app: Flask) -> Iterator[None]:
+        # After the other one: the limit is the process's, which has one application elsewhere.
         with make_app(DATABASE_URL=cluster_url, DATABASE_TIMEOUT="0.5").app_context():
             yield
 
@@ -312,6 +338,10 @@ class TestALongStatement:
         assert failing(lambda: self.sleep(how)) in {"busy", "away"}
 
         beat()
+
+    def test_is_not_mistaken_for_a_hung_server_in_a_process_that_was_quiet(self) -> None:
+        with reading() as connection:
+            connection.execute(text(f"SELECT pg_sleep({postgresql.SILENCE + 0.7})"))
 
     def test_is_not_mistaken_for_a_hung_server_while_others_hear_it(
         self, cluster_app: Flask

@@ -1,22 +1,23 @@
 """Answers in progress: kept piece by piece, ended exactly once, never lost with a process."""
 
 from itertools import pairwise
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, event, select
 
-from chatweb.database import reading, writing
+from chatweb.database import db, reading, writing
 from chatweb.database.types import now_seconds
 from chatweb.models import Conversation, Message, Process, ReplyPiece
 from chatweb.services import answers, conversations, messages
-from chatweb.services.answers import Ending, Piece
+from chatweb.services.answers import Ending
 from chatweb.services.conversations import TO_THE_END
 from chatweb.services.errors import NotFound
 from chatweb.services.owners import Owner
+from chatweb.services.pieces import Piece
 from chatweb.services.questions import Asked
 from tests import factories
 
@@ -37,19 +38,14 @@ def keep(process_id: UUID, *pieces: Piece, endings: tuple[Ending, ...] = ()) -> 
     return answers.keep(process_id, pieces, endings, heartbeat=False)
 
 
+def remove(asked: Asked) -> None:
+    with writing() as connection:
+        connection.execute(delete(Conversation).where(Conversation.id == asked.conversation_id))
+        connection.commit()
+
+
 def message_of(asked: Asked) -> Message:
     return next(row for row in factories.rows(Message) if row.id == asked.answer_id)
-
-
-def quieten(process_id: UUID, seconds: float) -> None:
-    """Let a process have been silent for so long."""
-    with writing() as connection:
-        connection.execute(
-            update(Process)
-            .where(Process.id == process_id)
-            .values(heartbeat=now_seconds() - seconds)
-        )
-        connection.commit()
 
 
 class TestBeat:
@@ -62,7 +58,7 @@ class TestBeat:
 
     def test_again_renews_it(self, process_id: UUID) -> None:
         answers.beat(process_id)
-        quieten(process_id, 1000)
+        factories.silence(process_id, 1000)
 
         answers.beat(process_id)
 
@@ -71,7 +67,7 @@ class TestBeat:
             assert connection.execute(select(now_seconds() - row.heartbeat)).scalar_one() < 60
 
     def test_comes_with_what_is_kept_if_asked(self, running: Asked, process_id: UUID) -> None:
-        quieten(process_id, 1000)
+        factories.silence(process_id, 1000)
         answers.keep(process_id, [], [], heartbeat=False)
         assert answers.orphans(uuid4()) == {running.answer_id}
 
@@ -122,13 +118,45 @@ class TestPieces:
 
         assert answers.text_so_far(running.answer_id) == "Once upon a time"
 
-    def test_of_an_answer_whose_row_is_gone_are_refused_whole(
-        self, running: Asked, process_id: UUID
+    @pytest.mark.parametrize("reason", ["ended", "interrupted", "removed"])
+    def test_of_an_answer_that_is_over_are_left_out_and_told(
+        self, owner: Owner, running: Asked, process_id: UUID, reason: str
     ) -> None:
-        with pytest.raises(IntegrityError):
-            keep(process_id, Piece(running.answer_id, 0, "a"), Piece(2**40, 0, "b"))
+        """Its process was quiet for a while, and others took it for dead."""
+        over = factories.begun(owner, process_id=process_id)
+        keep(process_id, Piece(over.answer_id, 0, "before"))
+        if reason == "ended":
+            factories.ended(over, "all of it")
+        elif reason == "interrupted":
+            answers.interrupt([over.answer_id])
+        else:
+            remove(over)
 
-        assert answers.text_so_far(running.answer_id) == ""
+        kept = keep(process_id, Piece(over.answer_id, 6, "b"), Piece(running.answer_id, 0, "a"))
+
+        assert kept.over == {over.answer_id}
+        assert [tuple(row) for row in factories.rows(ReplyPiece)] == [(running.answer_id, 0, "a")]
+
+    def test_that_are_all_kept_tell_of_nothing(self, running: Asked, process_id: UUID) -> None:
+        keep(process_id, Piece(running.answer_id, 0, "a"))
+
+        again = keep(process_id, Piece(running.answer_id, 0, "ab"))
+
+        assert again.over == frozenset()
+
+    def test_are_one_statement_whatever_their_number(self, owner: Owner, process_id: UUID) -> None:
+        answers.beat(process_id)
+        many = [factories.begun(owner, process_id=process_id) for _ in range(20)]
+        statements: list[str] = []
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            statements.append(statement)
+
+        event.listen(db.engine, "before_cursor_execute", note)
+        keep(process_id, *(Piece(each.answer_id, 0, "text") for each in many))
+        event.remove(db.engine, "before_cursor_execute", note)
+
+        assert len([each for each in statements if "reply_piece" in each]) == 1
 
 
 class TestTheEnd:
@@ -144,7 +172,7 @@ class TestTheEnd:
         )
 
         row = message_of(running)
-        assert kept == answers.Kept(frozenset({running.answer_id}), {})
+        assert kept == answers.Kept(frozenset({running.answer_id}), frozenset(), {})
         assert (row.status, row.content, row.metadata) == (status, "So far, so good", details)
         assert row.ended_at >= row.created_at
         assert row.process_id is row.stop_at is None
@@ -249,7 +277,7 @@ class TestOrphans:
     ) -> None:
         assert answers.orphans(uuid4()) == set()
 
-        quieten(process_id, answers.QUIET + 1)
+        factories.silence(process_id, answers.QUIET + 1)
 
         assert answers.orphans(uuid4()) == {running.answer_id}
 
@@ -259,7 +287,7 @@ class TestOrphans:
     def test_are_not_ended_answers(self, owner: Owner, process_id: UUID) -> None:
         answers.beat(process_id)
         factories.ended(factories.begun(owner, process_id=process_id))
-        quieten(process_id, 1000)
+        factories.silence(process_id, 1000)
 
         assert answers.orphans(uuid4()) == answers.orphans(process_id) == set()
 
@@ -314,6 +342,25 @@ class TestInterrupt:
         )
         assert factories.rows(ReplyPiece) == []
 
+    def test_and_a_piece_that_comes_meanwhile_lose_nothing(self, owner: Owner, at_once) -> None:
+        """It came before the end, and is in the text, or after it, and its process learns that."""
+        outcomes = set()
+        for _ in range(25):
+            asked = factories.begun(owner)
+            assert asked.process_id
+            piece = Piece(asked.answer_id, 0, "late")
+
+            kept, _ = at_once(
+                [
+                    lambda asked=asked, piece=piece: keep(asked.process_id, piece),
+                    lambda asked=asked: answers.interrupt([asked.answer_id]),
+                ]
+            )
+
+            outcomes.add((message_of(asked).content, bool(kept.over)))
+            assert factories.rows(ReplyPiece) == []
+        assert outcomes <= {("late", False), ("", True)}
+
 
 class TestRetire:
     def test_forgets_this_process(self, process_id: UUID) -> None:
@@ -331,8 +378,8 @@ class TestRetire:
 
     def test_forgets_those_long_dead(self, process_id: UUID) -> None:
         dead, quiet = factories.process(), factories.process()
-        quieten(dead, 101 * answers.QUIET)
-        quieten(quiet, 2 * answers.QUIET)
+        factories.silence(dead, 101 * answers.QUIET)
+        factories.silence(quiet, 2 * answers.QUIET)
 
         answers.retire(process_id)
 
@@ -387,9 +434,7 @@ def test_a_conversation_that_is_removed_takes_everything_with_it(
 ) -> None:
     keep(process_id, Piece(running.answer_id, 0, "So far"))
 
-    with writing() as connection:
-        connection.execute(delete(Conversation))
-        connection.commit()
+    remove(running)
 
     assert factories.rows(Message) == factories.rows(ReplyPiece) == []
     with pytest.raises(NotFound):

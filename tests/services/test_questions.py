@@ -175,6 +175,48 @@ class TestTheSameRequest:
             factories.asked(owner, first.conversation_id, other, request_id=request_id)
         assert len(factories.rows(Message)) == 2
 
+    def test_in_another_conversation_is_refused(self, owner: Owner) -> None:
+        """Not the first one's result, which would send its reader to another talk."""
+        request_id = uuid4()
+        here, there = factories.answered(owner), factories.answered(owner)
+        factories.ended(
+            factories.asked(owner, here.conversation_id, "And then?", request_id=request_id)
+        )
+        before = factories.rows(Message)
+
+        with pytest.raises(Invalid, match="already used"):
+            factories.asked(owner, there.conversation_id, "And then?", request_id=request_id)
+        assert factories.rows(Message) == before
+
+    def test_of_a_later_question_does_not_begin_a_conversation(self, owner: Owner) -> None:
+        first, request_id = factories.answered(owner), uuid4()
+        factories.asked(owner, first.conversation_id, "And then?", request_id=request_id)
+
+        with pytest.raises(Invalid, match="already used"):
+            factories.begun(owner, "And then?", request_id=request_id)
+        assert len(factories.rows(Conversation)) == 1
+
+    def test_for_another_answer_is_refused(self, owner: Owner) -> None:
+        first, request_id = factories.answered(owner), uuid4()
+        second = factories.ended(factories.asked(owner, first.conversation_id))
+        elsewhere = factories.answered(owner)
+        factories.ended(retry(owner, first, request_id))
+        before = factories.rows(Message)
+
+        for other in (second, elsewhere):
+            with pytest.raises(Invalid, match="already used"):
+                retry(owner, other, request_id)
+        assert factories.rows(Message) == before
+
+    def test_cannot_try_again_what_it_made_itself(self, owner: Owner) -> None:
+        first, request_id = factories.answered(owner), uuid4()
+        made = factories.ended(retry(owner, first, request_id))
+
+        with pytest.raises(Invalid, match="already used"):
+            retry(owner, made, request_id)
+        assert retry(owner, first, request_id).answer == made.answer
+        assert len(factories.rows(Message)) == 3
+
     def test_cannot_be_a_question_and_a_retry(self, owner: Owner) -> None:
         asked_with, tried_with = uuid4(), uuid4()
         first = factories.ended(factories.begun(owner, request_id=asked_with))

@@ -8,8 +8,8 @@ from sqlalchemy import delete, insert, text, update
 from chatweb.database import db, reading, writing
 from chatweb.models import Conversation, Message, User
 from chatweb.services import answers
-from chatweb.services.answers import Piece
 from chatweb.services.owners import Owner
+from chatweb.services.pieces import Piece
 from tests import factories
 
 SQLITE = text(
