@@ -50,7 +50,8 @@ def new() -> str:
     rows, more = conversations.recent(owner())
     return render_template(
         "chat/page.html", conversation=None, messages=[], older=None, conversations=rows,
-        more=more, composer=composer(), examples=EXAMPLES, deleted=just_deleted(),
+        more=more, composer=composer(), examples=[(text, uuid4()) for text in EXAMPLES],
+        deleted=just_deleted(),
     )  # fmt: skip
 
 
