@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -30,7 +30,8 @@ EXAMPLES = (
 def new() -> str:
     return render_template(
         "chat/page.html", conversation=None, messages=None, older=None, conversations=side(),
-        composer=composer(), examples=EXAMPLES, deleted=just_deleted(),
+        composer=composer(), examples=[(text, uuid4()) for text in EXAMPLES],
+        deleted=just_deleted(),
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from chatweb.services.errors import (
     Invalid,
     NotFound,
     ServiceError,
+    StaleForm,
     TooMany,
     Unavailable,
 )
@@ -32,7 +33,7 @@ CODES: dict[type[Exception], int] = {
 TITLES = {
     400: "This request cannot be read",
     403: "This request was refused",
-    404: "There is nothing here",
+    404: "Not found",
     405: "This address cannot do that",
     409: "Not now",
     413: "This is too large",
@@ -70,19 +71,16 @@ class Kept(NamedTuple):
     request_id: str
 
 
-def answer(code: int, sentence: str) -> Response:
-    """The page or the notice for an error."""
+def answer(code: int, sentence: str, *, stale: bool = False) -> Response:
+    """The page or the notice for an error; ``stale``: the form that was sent needs a fresh id."""
     if isinstance(request.routing_exception, SecurityError):
         # Asked under a name that is not ours: there are no addresses a page could lead to.
         return Response(f"{sentence}\n", code, mimetype="text/plain")
     fragment = htmx.wants_fragment()
-    body = (
-        render_template("_notice.html", message=sentence, request_id=g.request_id)
-        if fragment
-        else render_template(
-            "error.html", code=code, title=TITLES.get(code, TITLES[400]), message=sentence,
-            request_id=g.request_id, kept=kept(code),
-        )
+    body = render_template(
+        "_refused.html" if fragment else "error.html",
+        code=code, title=TITLES.get(code, TITLES[400]), message=sentence,
+        request_id=g.request_id, kept=kept(stale), stale=stale,
     )  # fmt: skip
     response = make_response(body, code)
     if code in {429, 503}:
@@ -90,17 +88,17 @@ def answer(code: int, sentence: str) -> Response:
     return htmx.retarget(response, "#notice") if fragment else response
 
 
-def kept(code: int) -> Kept | None:
+def kept(stale: bool) -> Kept | None:
     """The text of the form that failed; nothing that was typed is lost with an error page.
 
-    Its request id is kept too, as it may have arrived; not where that id was what is wrong.
+    Its request id is kept too, as it may have arrived; not where that id is ``stale``.
     """
     if request.method != "POST" or request.content_length is None:
         return None
     if request.content_length > (request.max_content_length or 0):
         return None
     text = request.form.get("text", "")
-    request_id = "" if code == 422 else request.form.get("request_id", "")
+    request_id = "" if stale else request.form.get("request_id", "")
     return Kept(request.path, text, request_id or str(uuid4())) if text else None
 
 
@@ -109,7 +107,7 @@ def refused(error: Exception) -> Response:
     sentence = f"{error} {SAVED_SO_FAR}" if code == 503 else str(error)
     if isinstance(error, Unavailable):
         logger.warning("database: %s", error.kind)
-    return answer(code, sentence)
+    return answer(code, sentence, stale=isinstance(error, StaleForm))
 
 
 def http(error: HTTPException) -> Response:

@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 from flask import request
 
-from chatweb.services.errors import Invalid
+from chatweb.services.errors import StaleForm
 
 
 def text(name: str) -> str:
@@ -16,13 +16,13 @@ def text(name: str) -> str:
 def request_id() -> UUID:
     """The id minted with the form, so that the same send twice is one; programs may leave it out.
 
-    :raises Invalid: there is one that is no UUID
+    :raises StaleForm: there is one that is no UUID
     """
     given = request.form.get("request_id")
     try:
         return UUID(given) if given else uuid4()
     except ValueError:
-        raise Invalid("This form is out of date. Reload the page, please.") from None
+        raise StaleForm("This form is out of date. Send again, please.") from None
 
 
 def whole_number(name: str) -> int | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -35,10 +34,8 @@ def rows(found: Iterable[Any], current: UUID | None = None) -> Markup:
     # As a number: a UUID is compared in Python, and this is done for each row of each page.
     current_id = current.int if current else None
     html = [
-        row(number := each.id.int, each.title, each.last_message_at, each.running,
-            number == current_id)
-        for each in found
-    ]  # fmt: skip
+        row(number := each.id.int, each.title, each.running, number == current_id) for each in found
+    ]
     # Markup.join would escape each of them once more.
     return Markup("".join(html))  # noqa: S704
 
@@ -49,8 +46,8 @@ def current_row(conversation: Any) -> Markup:
 
 
 @lru_cache(KEPT)
-def row(id: int, title: str, last_message_at: datetime, running: bool, current: bool) -> Markup:
+def row(id: int, title: str, running: bool, current: bool) -> Markup:
     """One row; made by the template, which escapes."""
-    listed = conversations.Listed(UUID(int=id), title, last_message_at, running)
     template = current_app.jinja_env.get_template("conversations/_row.html")
-    return Markup(template.render(row=listed, current=current))  # noqa: S704
+    row = {"id": UUID(int=id), "title": title, "running": running}
+    return Markup(template.render(row=row, current=current))  # noqa: S704

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from chatweb.database import Unavailable
 
-__all__ = ["Conflict", "Invalid", "NotFound", "ServiceError", "TooMany", "Unavailable"]
+__all__ = [
+    "Conflict", "Invalid", "NotFound", "ServiceError", "StaleForm", "TooMany", "Unavailable",
+]  # fmt: skip
 
 
 class ServiceError(Exception):
@@ -20,6 +22,10 @@ class NotFound(ServiceError):
 
 class Invalid(ServiceError):
     """What was sent cannot be taken as it is."""
+
+
+class StaleForm(Invalid):
+    """The form's own id is no longer good; with a fresh one it can be sent again."""
 
 
 class Conflict(ServiceError):

@@ -21,7 +21,7 @@ from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Message
 from chatweb.services import owners, texts
 from chatweb.services.conversations import Listed, check_position, locked
-from chatweb.services.errors import Conflict, Invalid, NotFound
+from chatweb.services.errors import Conflict, NotFound, StaleForm
 from chatweb.services.owners import Owner
 
 REQUESTED = (
@@ -73,8 +73,8 @@ class Asked:
 def begin(owner: Owner, text: str, longest: int, request_id: UUID, process_id: UUID) -> Asked:
     """Make a conversation with its first question and the empty answer.
 
-    :raises Invalid: the text is empty or over ``longest`` characters, or the request id was used
-        for something else
+    :raises Invalid: the text is empty or over ``longest`` characters
+    :raises StaleForm: the request id was used for something else
     """
     text = texts.question(text, longest)
     with writing() as connection:
@@ -105,7 +105,7 @@ def ask(
 ) -> Asked:
     """Add a question and its empty answer to the branch shown.
 
-    :raises Invalid: as for :func:`begin`
+    :raises Invalid, StaleForm: as for :func:`begin`
     :raises Conflict: an answer is being written, or the conversation is closed
     :raises NotFound: no such conversation of this owner
     """
@@ -191,7 +191,10 @@ def _asked_before(
     if first is None:
         return None
     if first.position <= after or any(first._mapping[name] != same[name] for name in same):
-        raise Invalid("This form was already used for another message. Reload the page, please.")
+        raise StaleForm(
+            "This form was already used for another message, which is saved. "
+            "Send again to send this one too."
+        )
     # A question and its first answer are always made together, in this order.
     question, answer = (
         (first.position, first.position + 1)

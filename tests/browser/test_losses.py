@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 from collections.abc import Callable, Iterator
 
@@ -237,4 +238,40 @@ def test_a_lost_reply_to_a_send_does_not_double_it(visit: Visit, model: Scripted
     expect(page.locator(".message")).to_have_count(2)
     page.goto("/history")
     expect(page.locator("#history .entry")).to_have_count(1)
+    forgive(page)
+
+
+@pytest.mark.parametrize("where", ["in a new chat", "in a conversation"])
+def test_after_a_lost_reply_another_text_is_another_message(
+    visit: Visit, model: ScriptedModel, where: str
+) -> None:
+    """The first text is kept, so its id is used up: the refusal brings a fresh one."""
+    page = visit()
+    if where == "in a conversation":
+        ask(page, "Before")
+        answered(page)
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("connectionreset")
+
+    page.route(re.compile("/c$|/messages$"), lose, times=1)
+    ask(page, "First text")
+    expect(notice(page)).to_contain_text("cannot be reached")
+    page.wait_for_timeout(500)  # its answer, which this page does not show, ends
+    ask(page, "Another text")
+    expect(notice(page)).to_contain_text("Send again")
+    expect(page.locator("#text")).to_have_value("Another text")
+    page.locator("#text").press("Enter")
+    expect(page.locator("#notice .notice-text")).to_have_count(0)
+    answered(page, 2 if where == "in a new chat" else 6)
+    page.reload()
+    asked = page.locator('[data-role="user"] .body')
+    if where == "in a new chat":
+        expect(asked).to_have_text(["Another text"])
+        expect(page.locator("#conversations .row-title")).to_have_text(
+            ["Another text", "First text"]
+        )
+    else:
+        expect(asked).to_have_text(["Before", "First text", "Another text"])
     forgive(page)

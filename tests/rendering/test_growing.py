@@ -81,6 +81,28 @@ def test_a_reader_resumes_at_any_point() -> None:
         assert page.body == shown(blocks.body(7, text))
 
 
+def test_a_page_from_any_moment_catches_up_with_all_others() -> None:
+    for seed in range(300):
+        chance = random.Random(seed)
+        text = document(seed, 4 + seed % 12, definitions=seed % 7 == 0)
+        reader, page, have, others = Growing(7), Page(7), "", [(Page(7), None)]
+        for piece in pieces(text, seed, (3, 12, 40)[seed % 3]):
+            have += piece
+            page.apply(reader.update(have))
+            if chance.random() < 0.1:
+                loaded, offset = snapshot(7, have)
+                others.append((Page(7, loaded), offset))
+            if chance.random() < 0.1:
+                late, shown_from = others.pop(chance.randrange(len(others)))
+                late.apply(reader.catch_up(shown_from))
+                assert late.body == page.body, have
+                others.append((late, reader.offset))
+        page.apply(reader.finish(text))
+        for late, shown_from in others:
+            late.apply(reader.catch_up(shown_from))
+            assert late.body == page.body == shown(blocks.body(7, text))
+
+
 def test_a_repeated_event_changes_nothing() -> None:
     text = "one\n\ntwo\n\nthree words"
     body, offset = snapshot(7, text)

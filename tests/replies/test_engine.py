@@ -13,6 +13,7 @@ from chatweb.llm.failures import SENTENCES
 from chatweb.replies import engine as engines
 from chatweb.replies.engine import Engine
 from chatweb.replies.live import End, LiveText
+from chatweb.replies.loop import Loop
 from tests.scripted_model import Script, ScriptedModel, answer_to
 from tests.servers import wait_until
 
@@ -28,7 +29,10 @@ class Running:
         self.grown = threading.Semaphore(0)
         self.ended = threading.Semaphore(0)
         endpoint = Endpoint(model.base_url, "", "asked", **settings)
-        self.engine = Engine(endpoint, grown=self.grown.release, ended=self.ended.release)
+        self.loop = Loop()
+        self.engine = Engine(
+            self.loop, endpoint, grown=self.grown.release, ended=self.ended.release
+        )
         self._answers = 0
         self._closed = False
 
@@ -55,6 +59,7 @@ class Running:
         if not self._closed:
             self._closed = True
             self.engine.close()
+            self.loop.close()
 
 
 @pytest.fixture
@@ -250,13 +255,3 @@ class TestClosing:
             )  # fmt: skip
         assert one.text() == answer_to("One?", 3)
         assert model.wait_for(lambda: all(each.left_early for each in model.requests), PATIENCE)
-
-    def test_ends_the_thread(self, running: Running) -> None:
-        def engines_alive() -> list[threading.Thread]:
-            return [each for each in threading.enumerate() if each.name == "engine"]
-
-        assert engines_alive()
-
-        running.close()
-
-        assert not engines_alive()

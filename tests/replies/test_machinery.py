@@ -113,7 +113,8 @@ class TestStart:
     def test_without_a_database_ends_the_answer_when_it_is_back(
         self, owner: Owner, outage: Outage, model: ScriptedModel
     ) -> None:
-        asked = entrusted(owner)
+        first = factories.answered(owner)
+        asked = factories.asked(owner, first.conversation_id, process_id=replies.awake())
 
         with outage(), pytest.raises(Unavailable):
             replies.start(asked)
