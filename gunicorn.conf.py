@@ -29,6 +29,10 @@ keepalive = 10
 WINDING_UP = 3
 """Seconds of the grace that are left for keeping what answers had when it was over."""
 
+SWITCH_INTERVAL = 0.0005
+"""Seconds a thread may compute while others wait. Who writes to the database gives way at each
+statement, and with Python's own 5 ms would wait too long for its turn while others wait for it."""
+
 # The code is loaded once, before the workers are forked: a quick start, and shared memory.
 preload_app = True
 # By default gunicorn opens a control socket in the home folder.
@@ -84,6 +88,7 @@ def when_ready(server):
 
 
 def post_worker_init(worker):
+    sys.setswitchinterval(SWITCH_INTERVAL)
     # The master kills a worker when the grace is over: by then its answers must have been kept.
     grace = int(settings.graceful_timeout - min(WINDING_UP, settings.graceful_timeout / 2))
     worker.cfg.set("graceful_timeout", grace)

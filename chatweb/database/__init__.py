@@ -18,6 +18,7 @@ from typing import Any, ParamSpec, TypeVar
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from pysqlite3 import dbapi2 as driver
 from sqlalchemy import Connection, Engine, MetaData, create_engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
@@ -82,7 +83,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 def engine_options(settings: Settings) -> dict[str, Any]:
     options: dict[str, Any] = {"echo": settings.database_echo, "hide_parameters": True}
     if settings.uses_sqlite:
-        options["creator"] = sqlite.opener(settings)
+        options |= {"creator": sqlite.opener(settings), "module": driver}
     else:
         options["pool_pre_ping"] = True
     if settings.database_pool_size == 0:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 
 import psycopg2
+from pysqlite3 import dbapi2 as sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 
@@ -75,7 +75,7 @@ def unavailable(error: DBAPIError | PoolExhausted) -> Unavailable | None:
 
 
 def kind(error: BaseException | None) -> str | None:
-    if isinstance(error, sqlite3.Error):
+    if isinstance(error, sqlite.Error):
         if NOT_SET_UP.match(str(error)):
             return "schema"
         # Extended codes (SQLITE_IOERR_FSYNC) say more than is needed here.

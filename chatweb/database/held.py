@@ -1,7 +1,8 @@
 """One connection for all reads of a request: fetching one costs as much as a small read.
 
-It is fetched with the first read and given back with the request, or before anything is written:
-a request never holds two, or requests could wait for each other until the pool's patience ends.
+It is fetched with the first read and given back when the page is being put together, or before
+anything is written: a request never holds two, or requests could wait for each other until the
+pool's patience ends.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from contextvars import ContextVar
 
-from flask import Flask
+from flask import Flask, before_render_template
 from sqlalchemy import Connection
 
 _held: ContextVar[Held | None] = ContextVar("held", default=None)
@@ -42,6 +43,11 @@ def _begin() -> None:
     _held.set(Held())
 
 
+def _render(_app: Flask, **_: object) -> None:
+    if here := _held.get():
+        here.let_go()
+
+
 def _end(_error: BaseException | None) -> None:
     if here := _held.get():
         _held.set(None)
@@ -51,3 +57,4 @@ def _end(_error: BaseException | None) -> None:
 def init_app(app: Flask) -> None:
     app.before_request(_begin)
     app.teardown_request(_end)
+    before_render_template.connect(_render, app)

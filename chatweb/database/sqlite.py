@@ -1,9 +1,13 @@
-"""SQLite's manners: one file that must exist, our own BEGIN, one writer at a time."""
+"""SQLite's manners: one file that must exist, our own BEGIN, one writer at a time.
+
+The driver is pysqlite3, which is Python's own with a SQLite of this year inside: the one that
+comes with Python is often years old, and its WAL cannot be trusted. A process must never open the
+file with both: locks of files belong to processes, so the two would not see each other's.
+"""
 
 from __future__ import annotations
 
 import os
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -11,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pysqlite3 import dbapi2 as driver
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError, OperationalError
 
@@ -29,12 +34,12 @@ turn = threading.Lock()
 fair. Never held while waiting for anything but SQLite."""
 
 
-def opener(settings: Settings) -> Callable[[], sqlite3.Connection]:
+def opener(settings: Settings) -> Callable[[], driver.Connection]:
     """Opens the file, which must exist: a deleted one must not come back empty."""
     path = file_of(settings)
 
-    def connect() -> sqlite3.Connection:
-        return sqlite3.connect(
+    def connect() -> driver.Connection:
+        return driver.connect(
             f"file:{quote(str(path))}?mode=rw",
             uri=True,
             # The driver's own idea of transactions would commit savepoints and leave a failed
@@ -63,14 +68,14 @@ def journal(settings: Settings) -> str:
     """The journal `flask db upgrade` gives the file; the file itself remembers it."""
     if settings.sqlite_journal:
         return settings.sqlite_journal
-    return "wal" if sqlite3.sqlite_version_info >= WAL_IS_SAFE_FROM else "delete"
+    return "wal" if driver.sqlite_version_info >= WAL_IS_SAFE_FROM else "delete"
 
 
 def adopt(engine: Engine, settings: Settings) -> None:
     """Teach the engine's connections their manners."""
     path = file_of(settings)
 
-    def prepare(connection: sqlite3.Connection, record: Any) -> None:
+    def prepare(connection: driver.Connection, record: Any) -> None:
         record.info["file"] = identity(path)
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA synchronous=FULL")
@@ -135,6 +140,6 @@ def wait_for_locks(connection: Connection, seconds: float) -> None:
 
 
 def locked() -> OperationalError:
-    error = sqlite3.OperationalError("database is locked")
+    error = driver.OperationalError("database is locked")
     error.sqlite_errorname = "SQLITE_BUSY"
     return OperationalError("BEGIN IMMEDIATE", None, error)

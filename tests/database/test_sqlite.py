@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from sqlalchemy import event, insert, text
 from chatweb.config import load
 from chatweb.database import db, reading, sqlite, writing
 from chatweb.database.failures import Unavailable
+from chatweb.database.sqlite import driver
 from chatweb.models import Message, Process, User
 from chatweb.services import answers, conversations
 from chatweb.services.owners import Owner
@@ -28,19 +28,21 @@ from tests import factories, servers
 pytestmark = pytest.mark.usefixtures("sqlite_app")
 
 HOLD = """
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute(sys.argv[2])
+import sys
+from pysqlite3 import dbapi2
+connection = dbapi2.connect(sys.argv[1], isolation_level=None)
+for statement in sys.argv[2:]:
+    connection.execute(statement).fetchall()
 print("held", flush=True)
 sys.stdin.read()
 """
 
 
 @contextmanager
-def held(file: Path, lock: str) -> Iterator[Callable[[], None]]:
+def held(file: Path, *lock: str) -> Iterator[Callable[[], None]]:
     """Another process holds a lock on the file; gives what lets it go."""
     process = subprocess.Popen(  # noqa: S603 our own few lines
-        [sys.executable, "-c", HOLD, str(file), lock],
+        [sys.executable, "-c", HOLD, str(file), *lock],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert process.stdout
@@ -96,9 +98,8 @@ class TestAConnection:
         assert pragma("mmap_size") in (0, None)
 
     def test_uses_the_journal_that_is_safe_with_this_version(self) -> None:
-        safe = sqlite3.sqlite_version_info >= sqlite.WAL_IS_SAFE_FROM
-
-        assert pragma("journal_mode") == ("wal" if safe else "delete")
+        assert driver.sqlite_version_info >= sqlite.WAL_IS_SAFE_FROM
+        assert pragma("journal_mode") == "wal"
 
     def test_has_the_journal_that_is_set(self) -> None:
         assert sqlite.journal(load({"SQLITE_JOURNAL": "wal"}, env_file="")) == "wal"
@@ -108,15 +109,15 @@ class TestAConnection:
 class TestTheLock:
     def test_is_taken_before_the_first_statement_of_a_write(self, file: Path) -> None:
         with writing():
-            other = sqlite3.connect(file, timeout=0, isolation_level=None)
-            with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other = driver.connect(file, timeout=0, isolation_level=None)
+            with pytest.raises(driver.OperationalError, match="locked"):
                 other.execute("BEGIN IMMEDIATE")
             other.close()
 
     def test_is_not_taken_by_a_read(self, file: Path) -> None:
         with reading() as connection:
             connection.execute(text("SELECT * FROM user")).all()
-            other = sqlite3.connect(file, timeout=0, isolation_level=None)
+            other = driver.connect(file, timeout=0, isolation_level=None)
             other.execute("BEGIN IMMEDIATE")
             other.execute("ROLLBACK")
             other.close()
@@ -146,7 +147,7 @@ class TestTheLock:
             servers.wait_until(lambda: beat() is None, seconds=5)
 
     def test_that_keeps_readers_away_too_makes_them_busy_in_time(self, file: Path) -> None:
-        with held(file, "BEGIN EXCLUSIVE"):
+        with held(file, "PRAGMA locking_mode=EXCLUSIVE", "BEGIN EXCLUSIVE"):
             assert failing(everything) == "busy"
 
         assert everything() == [[], []]
@@ -242,6 +243,7 @@ class TestAFileThatIsGone:
 
 class TestAFileThatWasReplaced:
     def test_is_the_one_that_is_read_and_written(self, owner: Owner, file: Path) -> None:
+        pragma("journal_mode=delete")  # a WAL that is left behind belongs to the new file as well
         copy = file.with_suffix(".copy")
         shutil.copy(file, copy)
         factories.answered(owner)
@@ -250,7 +252,7 @@ class TestAFileThatWasReplaced:
 
         assert everything() == [[], []]
         beat()
-        other = sqlite3.connect(file)
+        other = driver.connect(file)
         assert other.execute("SELECT count(*) FROM process").fetchone() == (1,)
         other.close()
 
@@ -300,7 +302,8 @@ class TestAFileThatMayOnlyBeRead:
         failing(beat)
         if os.getuid() == 0:
             os.seteuid(0)
-        file.chmod(0o666)
+        for each in file.parent.glob(f"{file.name}*"):
+            each.chmod(0o666)
         if os.getuid() == 0:
             os.seteuid(65534)
 
@@ -314,7 +317,7 @@ class TestAFullDisk:
         """How many pages the file may grow by; change it at will."""
         room = [0]
 
-        def limit(connection: sqlite3.Connection, *_: Any) -> None:
+        def limit(connection: driver.Connection, *_: Any) -> None:
             (now,) = connection.execute("PRAGMA page_count").fetchone()
             connection.execute(f"PRAGMA max_page_count={now + room[0]}")
 
