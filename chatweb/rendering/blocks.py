@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from chatweb.rendering import markdown
+from chatweb.rendering.outlines import Outline
 
 RENDERER_VERSION = 2
 """Raised whenever the same text begins to look different; part of the key of anything kept."""
@@ -141,11 +142,12 @@ def block(position: int, offset: int, html: str) -> Markup:
 
 
 def row(position: int, text: str, offsets: Iterable[int]) -> Markup:
-    """The blocks of ``text`` that begin at ``offsets``, the last one reaching to the end."""
+    """The blocks of ``text``, which begin at ``offsets``, 0 the first of them."""
     begins = list(offsets)
     ends = [*begins[1:], len(text)]
+    outline = Outline()
     return Markup("").join(
-        block(position, begin, markdown.to_html(text[begin:end]))
+        block(position, begin, markdown.to_html(text[begin:end], outline))
         for begin, end in zip(begins, ends, strict=True)
     )
 

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from chatweb.rendering import blocks, changes, unfinished
 from chatweb.rendering.markdown import to_html
+from chatweb.rendering.outlines import Outline
 
 LARGE = 1_000
 """Characters; a larger open block is rendered anew only when a 32nd of the surplus is new."""
@@ -36,6 +37,7 @@ class Growing:
         self._begun = False
         self._text = ""  # all of the answer that this reader was told of
         self._offset = shown or 0  # where the open block begins
+        self._outline = Outline()  # the headings before it
         self._end = 0  # what lies between is shown, what lies behind waits
         self._rendered = 0  # how much of the text there was when the open block was rendered
         self._html = ""  # the inside of the open block
@@ -81,6 +83,9 @@ class Growing:
         first = starts.index(resumed) if resumed is not None else 0
         self._begun = True
         self._text = text
+        self._outline = Outline()
+        for begin, end in pairwise(starts[: first + 1]):
+            to_html(text[begin:end], self._outline)
         row = self._row(text, starts[first:], finished)
         if resumed is None:
             return changes.partial(f"#body-{self._position}", "innerHTML", row)
@@ -89,7 +94,7 @@ class Growing:
     def _row(self, text: str, starts: list[int], finished: bool) -> str:
         """The blocks that begin at ``starts``; the last one is the open one from now on."""
         closed = [
-            blocks.block(self._position, begin, to_html(text[begin:end]))
+            blocks.block(self._position, begin, to_html(text[begin:end], self._outline))
             for begin, end in pairwise(starts)
         ]
         self._offset = starts[-1]
@@ -103,14 +108,14 @@ class Growing:
         self._fence, self._words_may_follow = "", False
         if finished:
             self._end = len(text)
-            return to_html(block)
+            return to_html(block, self._outline.copy())
         scan = blocks.Scan(block)
         if scan.fence:
             kept, closing = unfinished.code(block, scan.fence, scan.fence_line), ""
         else:
             kept, closing = unfinished.words(block, "```" in block or "~~~" in block)
         self._end = self._offset + len(kept)
-        html = str(to_html(kept + closing, growing=True))
+        html = str(to_html(kept + closing, self._outline.copy(), growing=True))
         if scan.fence and len(kept) > scan.fence_line and html.endswith("</code></pre></div>"):
             self._fence = scan.fence
         elif not scan.fence and not scan.defines:
@@ -153,7 +158,8 @@ class Growing:
         if len(starts) == 1:
             self._html = self._open_html(text, finished)
             return changes.within(target, shown, self._html)
-        first = changes.within(target, shown, to_html(text[starts[0] : starts[1]]))
+        ended = to_html(text[starts[0] : starts[1]], self._outline)
+        first = changes.within(target, shown, ended)
         row = self._row(text, starts[1:], finished)
         return first + changes.partial(f"#body-{self._position}", "beforeend", row)
 
