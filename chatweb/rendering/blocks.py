@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from chatweb.rendering import markdown
+from chatweb.rendering.outlines import Outline
 
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 _FENCE = re.compile(r"(`{3,})[^`]*\Z|(~{3,})")
@@ -132,11 +133,12 @@ def block(position: int, offset: int, html: str) -> Markup:
 
 
 def row(position: int, text: str, offsets: Iterable[int]) -> Markup:
-    """The blocks of ``text`` that begin at ``offsets``, the last one reaching to the end."""
+    """The blocks of ``text``, which begin at ``offsets``, 0 the first of them."""
     begins = list(offsets)
     ends = [*begins[1:], len(text)]
+    outline = Outline()
     return Markup("").join(
-        block(position, begin, markdown.to_html(text[begin:end]))
+        block(position, begin, markdown.to_html(text[begin:end], outline))
         for begin, end in zip(begins, ends, strict=True)
     )
 

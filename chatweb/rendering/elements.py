@@ -13,6 +13,7 @@ from markdown_it.common.utils import unescapeAll
 from markdown_it.token import Token
 
 from chatweb.rendering import highlighting, links
+from chatweb.rendering.outlines import Outline
 
 ALLOWED = nh3.Cleaner(
     tags={
@@ -69,8 +70,11 @@ _SIMPLE = {
 }
 
 
-def html(tokens: Sequence[Token], growing: bool) -> str:
-    """The parsed text as HTML. While it is ``growing``, code at its end is not coloured."""
+def html(tokens: Sequence[Token], outline: Outline, growing: bool) -> str:
+    """The parsed text, whose headings stand below those of ``outline`` and join it, as HTML.
+
+    While it is ``growing``, code at its end is not coloured.
+    """
     made: list[str] = []
     last = max((i for i, token in enumerate(tokens) if token.nesting != -1), default=0)
     for position, token in enumerate(tokens):
@@ -84,6 +88,11 @@ def html(tokens: Sequence[Token], growing: bool) -> str:
             made.append(_code(token, coloured=not still_written))
         elif token.type == "definition":
             made.append(_definition(token.meta))
+        elif token.type == "heading_open":
+            outline.enter(int(token.tag[1:]))
+            made.append(f'<{outline.tag} dir="auto">' if token.level == 0 else f"<{outline.tag}>")
+        elif token.type == "heading_close":
+            made.append(f"</{outline.tag}>")
         elif token.level == 0 and token.nesting == 1 and token.type in _DIRECTED:
             made.append(_DIRECTED[token.type])
         else:
@@ -100,12 +109,7 @@ _DIRECTED = {
 
 
 def _tag(token: Token) -> str:
-    """Headings begin at h3, below the page's own; lists say how they count."""
-    if token.type in ("heading_open", "heading_close"):
-        tag = f"h{min(int(token.tag[1:]) + 2, 6)}"
-        if token.nesting == -1:
-            return f"</{tag}>"
-        return f'<{tag} dir="auto">' if token.level == 0 else f"<{tag}>"
+    """Lists say how they count."""
     if token.type == "ordered_list_open":
         start = f' start="{token.attrs["start"]}"' if "start" in token.attrs else ""
         return f'<ol dir="auto"{start}>' if token.level == 0 else f"<ol{start}>"

@@ -8,6 +8,7 @@ from markupsafe import Markup
 
 from chatweb.rendering import blocks, changes, unfinished
 from chatweb.rendering.markdown import to_html
+from chatweb.rendering.outlines import Outline
 
 LARGE = 1_000
 """Characters; a larger open block is rendered anew only when a 32nd of the surplus is new."""
@@ -29,13 +30,12 @@ _NOT_VERBATIM = re.compile("[\\0\\r\ud800-\udfff]")
 class Growing:
     """What one reader's page shows of an answer that is being written."""
 
-    def __init__(self, position: int, shown: int | None = None) -> None:
-        """``shown``: offset of the open block the reader already has; None: it has nothing."""
+    def __init__(self, position: int) -> None:
         self._position = position
-        self._resumed = shown
         self._begun = False
         self._text = ""  # all of the answer that this reader was told of
-        self._offset = shown or 0  # where the open block begins
+        self._offset = 0  # where the open block begins
+        self._outline = Outline()  # the headings before it
         self._end = 0  # what lies between is shown, what lies behind waits
         self._rendered = 0  # how much of the text there was when the open block was rendered
         self._html = ""  # the inside of the open block
@@ -82,33 +82,30 @@ class Growing:
         # As it was when the open block was rendered: what waits since then may cut otherwise.
         begins = blocks.starts(self._text[: self._rendered])
         starts = [*(at for at in begins if at < self._offset), self._offset]
-        resumed = shown if shown in starts else None
-        first = starts.index(resumed) if resumed is not None else 0
-        closed = [
-            blocks.block(self._position, begin, to_html(self._text[begin:end]))
-            for begin, end in pairwise(starts[first:])
+        outline = Outline()
+        row = [
+            blocks.block(self._position, begin, to_html(self._text[begin:end], outline))
+            for begin, end in pairwise(starts)
         ]
-        row = "".join([*closed, blocks.block(self._position, self._offset, self._html)])
-        if resumed is None:
-            return changes.partial(f"#body-{self._position}", "innerHTML", row)
-        return changes.partial(self._target(resumed), "outerHTML", row)
+        row.append(blocks.block(self._position, self._offset, self._html))
+        if shown is None or shown not in starts:
+            return changes.partial(f"#body-{self._position}", "innerHTML", "".join(row))
+        return changes.partial(
+            self._target(shown), "outerHTML", "".join(row[starts.index(shown) :])
+        )
 
     def _replace(self, text: str, *, finished: bool) -> str:
-        """The open block the reader has, or the whole body, made anew."""
-        starts = blocks.starts(text)
-        resumed = None if self._begun or self._resumed not in starts else self._resumed
-        first = starts.index(resumed) if resumed is not None else 0
+        """The whole body, made anew."""
         self._begun = True
         self._text = text
-        row = self._row(text, starts[first:], finished)
-        if resumed is None:
-            return changes.partial(f"#body-{self._position}", "innerHTML", row)
-        return changes.partial(self._target(resumed), "outerHTML", row)
+        self._outline = Outline()
+        row = self._row(text, blocks.starts(text), finished)
+        return changes.partial(f"#body-{self._position}", "innerHTML", row)
 
     def _row(self, text: str, starts: list[int], finished: bool) -> str:
         """The blocks that begin at ``starts``; the last one is the open one from now on."""
         closed = [
-            blocks.block(self._position, begin, to_html(text[begin:end]))
+            blocks.block(self._position, begin, to_html(text[begin:end], self._outline))
             for begin, end in pairwise(starts)
         ]
         self._offset = starts[-1]
@@ -122,14 +119,14 @@ class Growing:
         self._fence, self._words_may_follow = "", False
         if finished:
             self._end = len(text)
-            return to_html(block)
+            return to_html(block, self._outline.copy())
         scan = blocks.Scan(block)
         if scan.fence:
             kept, closing = unfinished.code(block, scan.fence, scan.fence_line), ""
         else:
             kept, closing = unfinished.words(block, "```" in block or "~~~" in block)
         self._end = self._offset + len(kept)
-        html = str(to_html(kept + closing, growing=True))
+        html = str(to_html(kept + closing, self._outline.copy(), growing=True))
         if scan.fence and len(kept) > scan.fence_line and html.endswith("</code></pre></div>"):
             self._fence = scan.fence
         elif not scan.fence and not scan.defines:
@@ -172,7 +169,8 @@ class Growing:
         if len(starts) == 1:
             self._html = self._open_html(text, finished)
             return changes.within(target, shown, self._html)
-        first = changes.within(target, shown, to_html(text[starts[0] : starts[1]]))
+        ended = to_html(text[starts[0] : starts[1]], self._outline)
+        first = changes.within(target, shown, ended)
         row = self._row(text, starts[1:], finished)
         return first + changes.partial(f"#body-{self._position}", "beforeend", row)
 

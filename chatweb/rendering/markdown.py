@@ -15,6 +15,7 @@ from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 from chatweb.rendering import elements, links, tables
+from chatweb.rendering.outlines import Outline
 
 logger = logging.getLogger(__name__)
 
@@ -28,9 +29,10 @@ class _MazeError(Exception):
     """A paragraph that would take too long."""
 
 
-def to_html(text: str, *, growing: bool = False) -> Markup:
+def to_html(text: str, outline: Outline | None = None, *, growing: bool = False) -> Markup:
     """``text`` (Markdown) as HTML of a short list of harmless elements.
 
+    ``outline``: the headings above ``text`` in its message; those of ``text`` join it.
     ``growing``: more will come, so code that stands at the end is not coloured yet.
     """
     text = _encodable(text)
@@ -38,7 +40,7 @@ def to_html(text: str, *, growing: bool = False) -> Markup:
         tokens = _parser.parse(text)
         if any(token.level >= _DEEPEST for token in tokens):
             return _raw(text)
-        made = elements.html(tokens, growing)
+        made = elements.html(tokens, outline or Outline(), growing)
     except _MazeError:
         return _raw(text)
     except Exception:  # a fault in a parser of hostile text must not hide the text

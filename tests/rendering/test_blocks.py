@@ -1,12 +1,14 @@
 """A body is a row of blocks, and looks like the whole text rendered at once."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
 
 from chatweb.rendering import blocks
 from chatweb.rendering.markdown import to_html
+from chatweb.rendering.outlines import Outline
 from tests.rendering.corpus import ATTACKS
 from tests.rendering.documents import document
 from tests.rendering.page import parsed
@@ -16,8 +18,10 @@ from tests.rendering.test_markdown import MARKDOWN, assert_harmless
 def insides(text: str) -> str:
     """What stands in the blocks of ``text``."""
     starts = blocks.starts(text)
-    ends = [*starts[1:], len(text)]
-    return "".join(to_html(text[begin:end]) for begin, end in zip(starts, ends, strict=True))
+    ends, outline = [*starts[1:], len(text)], Outline()
+    return "".join(
+        to_html(text[begin:end], outline) for begin, end in zip(starts, ends, strict=True)
+    )
 
 
 def differs(text: str) -> bool:
@@ -101,3 +105,29 @@ def test_blocks_are_named_by_message_and_offset() -> None:
 
 def test_an_empty_message_has_one_empty_block() -> None:
     assert blocks.body(7, "") == '<div class="block" id="b7-0"></div>'
+
+
+def headings(body: str) -> list[int]:
+    return [int(heading.name[1]) for heading in parsed(body).select("h1, h2, h3, h4, h5, h6")]
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("### a\n\n### b\n", [3, 3]),
+        ("### a\n\n#### b\n\n##### c\n\n### d\n", [3, 4, 5, 3]),
+        ("# a\n\n### b\n\n## c\n\n### d\n", [3, 4, 4, 5]),
+        ("### a\n\n# b\n\n## c\n", [3, 3, 4]),
+        ("a\n===\n\nb\n---\n\n> ### c\n\n- # d\n", [3, 4, 5, 3]),
+        ("# a\n## b\n### c\n#### d\n##### e\n###### f\n", [3, 4, 5, 6, 6, 6]),
+        ("#### a\n[x]: https://e.org\n\n###### b\n", [3, 4]),
+    ],
+)
+def test_a_heading_s_level_says_what_it_is_below(text: str, levels: list[int]) -> None:
+    assert headings(blocks.body(7, text)) == levels
+
+
+def test_no_heading_of_a_message_leaves_a_level_out() -> None:
+    for seed in range(600):
+        levels = [2, *headings(blocks.body(7, document(seed, 24, seed % 9 == 0)))]
+        assert all(3 <= level <= before + 1 for before, level in pairwise(levels))

@@ -73,9 +73,10 @@ def test_a_reader_resumes_at_any_point() -> None:
         seen = text[: chance.randint(0, len(text))]
         later = text[: chance.randint(len(seen), len(text))]
         body, offset = snapshot(7, seen)
-        page, reader = Page(7, body), Growing(7, offset)
+        page, reader = Page(7, body), Growing(7)
         if later:
-            page.apply(reader.update(later))
+            reader.update(later)
+            page.apply(reader.catch_up(offset))
             assert page.body == shown(snapshot(7, later)[0])
         page.apply(reader.finish(text))
         assert page.body == shown(blocks.body(7, text))
@@ -108,7 +109,9 @@ def test_a_repeated_event_changes_nothing() -> None:
     body, offset = snapshot(7, text)
     page = Page(7, body)
     for _ in range(2):
-        page.apply(Growing(7, offset).update(text))
+        reader = Growing(7)
+        reader.update(text)
+        page.apply(reader.catch_up(offset))
         assert page.body == shown(body)
 
 
@@ -117,11 +120,14 @@ def test_the_page_takes_the_text_that_was_kept(kept: str) -> None:
     text = "one\n\ntwo\n\n- three\n- four"
     for resumed in (False, True):
         body, offset = snapshot(7, text)
-        page, reader = Page(7, body), Growing(7, offset)
-        if not resumed:
-            page, reader = Page(7), Growing(7)
-            page.apply(reader.update(text))
-        page.apply(reader.finish(kept))
+        page, reader = Page(7, body), Growing(7)
+        if resumed:
+            reader.finish(kept)
+            page.apply(reader.catch_up(offset))
+        else:
+            reader.update(text)
+            page.apply(reader.catch_up(offset))
+            page.apply(reader.finish(kept))
         assert page.body == shown(blocks.body(7, kept))
 
 

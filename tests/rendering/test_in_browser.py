@@ -96,8 +96,9 @@ def test_a_reader_resumes_in_the_middle(page: Page) -> None:
         half = text[: len(text) // 2]
         loaded, offset = snapshot(7, half)
         page_load = f'<hx-partial hx-target="#body-7" hx-swap="innerHTML">{loaded}</hx-partial>'
-        reader = Growing(7, offset)
-        sent = [page_load, reader.update(half + text[len(half) :][:5]), reader.finish(text)]
+        reader = Growing(7)
+        reader.update(half + text[len(half) :][:5])
+        sent = [page_load, reader.catch_up(offset), reader.finish(text)]
         answers.append([str(seed), [event for event in sent if event], blocks.body(7, text)])
     assert page.evaluate(FOLLOW, answers) == []
 

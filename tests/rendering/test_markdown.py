@@ -117,11 +117,6 @@ def test_no_word_of_any_text_is_hidden(text: str) -> None:
     assert_complete(text, made)
 
 
-def test_headings_begin_below_those_of_the_page() -> None:
-    made = elements("# a\n## b\n### c\n#### d\n##### e\n###### f\n")
-    assert [tag.name for tag in made.find_all(True)] == ["h3", "h4", "h5", "h6", "h6", "h6"]
-
-
 def test_a_line_end_is_a_line_break() -> None:
     assert elements("one\ntwo").select_one("p > br")
 
