@@ -178,6 +178,24 @@ def client(app: Flask) -> FlaskClient:
     return app.test_client()
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database that nobody has set up."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/new/folder/chat.db"
+    else:
+        with postgres.shared().fresh() as url:
+            yield url
+
+
+@pytest.fixture
+def empty(make_app: Callable[..., Flask], empty_url: str) -> Iterator[Flask]:
+    """An application on it, in its context."""
+    app = make_app(DATABASE_URL=empty_url)
+    with app.app_context():
+        yield app
+
+
 @pytest.fixture
 def owner() -> Owner:
     """A guest who has not written anything yet."""

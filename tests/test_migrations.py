@@ -1,11 +1,8 @@
-"""The schema goes up and down, all or nothing, by one migrator at a time."""
+"""The schema goes up and down, and is what the models say."""
 
 from __future__ import annotations
 
-import re
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,19 +10,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask import Flask
-from sqlalchemy import event, inspect, text
+from sqlalchemy import inspect
 from sqlalchemy.exc import OperationalError
 
 from chatweb import models
-from chatweb.database import db, postgresql, sqlite, writing
+from chatweb.database import db, postgresql, writing
 from chatweb.services import health
 from tests import factories, postgres, servers
 from tests.conftest import MIGRATIONS, close_app
+from tests.migrating import downgrade, names, revision, schema, upgrade
 
 # Of SQLite's one index on an expression, which a test of owners looks at.
 pytestmark = [
@@ -34,57 +31,6 @@ pytestmark = [
 ]
 
 HEAD = health.REVISIONS[-1]
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database that nobody has set up."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/new/folder/chat.db"
-    else:
-        with postgres.shared().fresh() as url:
-            yield url
-
-
-@pytest.fixture
-def empty(make_app: Callable[..., Flask], empty_url: str) -> Iterator[Flask]:
-    app = make_app(DATABASE_URL=empty_url)
-    with app.app_context():
-        yield app
-
-
-def upgrade(revision: str = "head") -> None:
-    flask_migrate.upgrade(str(MIGRATIONS), revision)
-
-
-def downgrade(revision: str = "base") -> None:
-    flask_migrate.downgrade(str(MIGRATIONS), revision)
-
-
-def schema() -> Any:
-    """All there is, as the database itself describes it; without what search keeps inside."""
-    with db.engine.connect() as connection:
-        if db.engine.dialect.name == "sqlite":
-            statement = "SELECT type, name, tbl_name, sql FROM sqlite_master"
-            rows = connection.execute(text(statement)).all()
-            return {tuple(row) for row in rows if row.tbl_name != "alembic_version"}
-        found = inspect(connection)
-        return {
-            table: (
-                found.get_columns(table).__repr__(),
-                found.get_indexes(table).__repr__(),
-                found.get_check_constraints(table).__repr__(),
-                found.get_foreign_keys(table).__repr__(),
-                found.get_unique_constraints(table).__repr__(),
-            )
-            for table in found.get_table_names()
-            if table != "alembic_version"
-        }
-
-
-def revision() -> str | None:
-    with db.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()
 
 
 def test_up_from_nothing_down_and_up_again(empty: Flask) -> None:
@@ -101,10 +47,6 @@ def test_up_from_nothing_down_and_up_again(empty: Flask) -> None:
     upgrade()
     assert schema() == first
     assert empty.extensions["look"]().status == "pass"
-
-
-def names() -> set[str]:
-    return set(inspect(db.engine).get_table_names())
 
 
 def test_every_revision_goes_up_and_down_by_itself(empty: Flask) -> None:
@@ -170,99 +112,6 @@ def test_the_models_and_the_migrations_name_things_alike(app: Flask) -> None:
                     str(each.name) for each in table.constraints if str(each.name).startswith(kind)
                 }
                 assert {each["name"] for each in there} == expected, table.name
-
-
-class TestAnInterruptedMigration:
-    """Fails before its n-th statement, for every n: either the old schema or the new one."""
-
-    def test_leaves_nothing_half_done(self, empty: Flask) -> None:
-        fail_at, done = 1, 0
-
-        def fail(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            nonlocal done
-            if re.match(r"\s*(CREATE|ALTER|INSERT|UPDATE)", statement):
-                done += 1
-                if done == fail_at:
-                    raise InterruptedError
-
-        if db.engine.dialect.name == "sqlite":
-            sqlite.create_file(empty.extensions["settings"])
-        event.listen(db.engine, "before_cursor_execute", fail)
-        while True:
-            done = 0
-            try:
-                upgrade()
-                break
-            except InterruptedError:
-                assert names() == set(), f"statement {fail_at} failed and left something"
-                fail_at += 1
-
-        assert fail_at > 15
-        assert revision() == HEAD
-
-    @pytest.mark.parametrize("statement", [4, 14])
-    def test_by_death_leaves_nothing_half_done(
-        self, empty: Flask, empty_url: str, tmp_path: Path, statement: int
-    ) -> None:
-        killed = run(KILLED.format(statement), empty_url, tmp_path)
-
-        assert killed.wait(60) == -9
-        if db.engine.dialect.name == "postgresql":
-            wait_until_alone(empty_url)
-        assert names() == set()
-        upgrade()
-        assert revision() == HEAD
-
-
-def wait_until_alone(url: str) -> None:
-    """The server notices a client's death only when it next reads or writes."""
-    servers.wait_until(
-        lambda: postgres.shared().execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND state <> 'idle'",
-            url.rpartition("/")[2],
-        ) == [(0,)],
-        seconds=10,
-    )  # fmt: skip
-
-
-MIGRATE = """
-import flask_migrate, os, sys
-from chatweb import create_app
-from chatweb.database import db
-app = create_app(DATABASE_URL=sys.argv[1], DATA_DIR=sys.argv[2])
-with app.app_context():
-    {}
-    flask_migrate.upgrade("migrations")
-"""
-KILLED = """
-from sqlalchemy import event
-    left = [{}]
-    def die(connection, cursor, statement, *rest):
-        if statement.lstrip().startswith(("CREATE", "ALTER", "INSERT")):
-            left[0] -= 1
-            if left[0] == 0:
-                os.kill(os.getpid(), 9)
-    event.listen(db.engine, "before_cursor_execute", die)
-"""
-
-
-def run(preparation: str, url: str, folder: Path) -> subprocess.Popen[bytes]:
-    """Migrate in a process of its own."""
-    program = MIGRATE.format(preparation.strip())
-    return servers.start(
-        [sys.executable, "-c", program, url, str(folder / "data")],
-        log=folder / "log", env=servers.environment({}), cwd=servers.REPOSITORY,
-    )  # fmt: skip
-
-
-def test_two_migrators_at_once_are_one_after_the_other(
-    empty: Flask, empty_url: str, tmp_path: Path
-) -> None:
-    processes = [run("pass", empty_url, tmp_path) for _ in range(2)]
-
-    assert [process.wait(60) for process in processes] == [0, 0], (tmp_path / "log").read_text()
-    assert revision() == HEAD
-    assert empty.extensions["look"]().status == "pass"
 
 
 class TestAServerThatIsNotThereYet:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
@@ -65,7 +65,7 @@ def test_the_first_question_makes_a_conversation(browser: Browser, model: Script
     address, _, fragment = response.location.partition("#")
     assert fragment == "message-1"
     conversation = address.rsplit("/", 1)[1]
-    browser.get(f"{address}/messages/2/stream")
+    browser.ended(UUID(conversation))
     page = browser.page(address)
     assert page.text(1) == "Why is the sky blue?"
     assert page.text(2) == answer_to("Why is the sky blue?").strip()
