@@ -90,6 +90,10 @@ LANGUAGES = [
         "Peut-on écrire en français, and mix it with English? 😀 👩‍🚀 🇨🇭",
         "Oui, bien sûr. 🎉\n\n## A heading\n\n### A smaller one\n\n---\n\nThe end.",
     ),
+    (
+        "请用中文说明一下递归。",
+        "**递归**就是函数调用它自己：先解决最小的情形，再一步一步回到原来的问题。日本語でも同じです。한국어도요.",
+    ),
 ]
 
 STREAMING = (

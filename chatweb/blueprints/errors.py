@@ -33,7 +33,7 @@ CODES: dict[type[Exception], int] = {
 TITLES = {
     400: "This request cannot be read",
     403: "This request was refused",
-    404: "There is nothing here",
+    404: "Not found",
     405: "This address cannot do that",
     409: "Not now",
     413: "This is too large",

@@ -18,14 +18,14 @@ SENTENCES = {
     "timeout": "The model did not answer within {seconds:g} s. Your question is saved.",
     "too_slow": "The answer took longer than {seconds:g} s and was ended here.",
     "refused": "The model refused the request. Your question is saved; "
-    "whoever runs this site has to look at the model's settings.",
+    "whoever runs this site has to look at the model’s settings.",
     "busy": "The model has too much to do. Your question is saved; try again in {wait}.",
-    "failing": "The model's server has a fault. Your question is saved; try again in a moment.",
+    "failing": "The model’s server has a fault. Your question is saved; try again in a moment.",
     "too_long": "This is more text than the model can take in. "
     "Ask a shorter question, or begin a new conversation.",
     "cut": "The connection to the model ended before the answer did.",
-    "nonsense": "The model's server sent something that is not an answer. "
-    "Your question is saved; whoever runs this site has to look at the model's settings.",
+    "nonsense": "The model’s server sent something that is not an answer. "
+    "Your question is saved; whoever runs this site has to look at the model’s settings.",
 }
 LOCAL_AWAY = (
     "The demonstration model of this site is not running. Your question is saved; "

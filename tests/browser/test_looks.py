@@ -102,7 +102,7 @@ def empty_history(page: Page, model: ScriptedModel, server: Server) -> None:
 
 def not_found(page: Page, model: ScriptedModel, server: Server) -> None:
     page.goto("/c/00000000-0000-4000-8000-000000000000")
-    expect(page.locator("h1")).to_have_text("There is nothing here")
+    expect(page.locator("h1")).to_have_text("Not found")
     forgive(page)
 
 
