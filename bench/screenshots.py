@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
-from playwright.sync_api import APIRequestContext, Browser, Page
+from playwright.sync_api import APIRequestContext, Browser, Page, Route
 
 from bench import load, presentable
 from bench.places import folder
@@ -52,6 +52,10 @@ class Visitor:
         if title:
             self._web.post(f"{address}/rename", form={"title": title})
         return address
+
+    def post(self, address: str) -> str:
+        """Press a button without more to it; the address it leads to."""
+        return self._web.post(address).url
 
     def ask(self, question: str, script: Script, address: str = "", *, wait: bool = True) -> str:
         """One question, in a new conversation or at ``address``; the conversation's address."""
@@ -102,6 +106,9 @@ def fill(visitor: Visitor, server: Server) -> dict[str, tuple[str, Show]]:
     failed = visitor.ask(presentable.FAILED, Script(status=500))
     question, answer = presentable.INTERRUPTED
     interrupted = visitor.ask(question, Script(do="cut", pieces=words(answer), after=40))
+    stopped = visitor.ask(question, Script(do="stall", pieces=words(answer), after=24), wait=False)
+    visitor.post(f"{stopped}/messages/2/stop")
+    gone = visitor.post(f"{visitor.converse(presentable.EARLIER[:1])}/delete")
     question, answer = presentable.STREAMING
     halfway = Script(do="stall", pieces=words(answer), after=len(words(answer)))
     streaming = visitor.ask(question, halfway, wait=False)
@@ -114,8 +121,15 @@ def fill(visitor: Visitor, server: Server) -> dict[str, tuple[str, Show]]:
         "languages": (mine, at(languages)),
         "failed": (mine, at(failed)),
         "interrupted": (mine, at(interrupted)),
+        "stopped": (mine, at(stopped)),
         "streaming": (mine, at(streaming, ".message code")),
+        "sending": (mine, sending(chat)),
+        "notice": (mine, refused(chat)),
+        "menu": (mine, pressing(chat, ".menu > button")),
+        "drawer": (mine, pressing(chat, "#bar > button:visible")),
         "history": (mine, at("/history", ".group")),
+        "deleted": (mine, pressing("/history", ".delete button", undo=".gone button")),
+        "gone": (mine, at(gone, "#deleted")),
         "missing": (mine, at("/c/no-such-page", ".error")),
         "away": (mine, away(chat, server)),
     }
@@ -132,6 +146,54 @@ def at(address: str, until: str = ".message", *, top: bool = False) -> Show:
             page.mouse.wheel(0, -100_000)
         page.wait_for_timeout(150)  # times are put into words, the end is scrolled to
         yield
+
+    return show
+
+
+def sending(address: str) -> Show:
+    """A question is sent and its reply takes long."""
+
+    @contextmanager
+    def show(page: Page) -> Iterator[None]:
+        with at(address)(page):
+            held: list[Route] = []
+            page.route("**/messages", held.append)
+            page.locator("textarea[name=text]").fill(presentable.TYPED)
+            page.locator("#send").click()
+            page.wait_for_timeout(500)
+            yield
+            for route in held:
+                route.abort()
+
+    return show
+
+
+def refused(address: str) -> Show:
+    """A question is longer than what is taken."""
+
+    @contextmanager
+    def show(page: Page) -> Iterator[None]:
+        with at(address)(page):
+            page.locator("textarea[name=text]").fill(presentable.TYPED * 900)
+            page.locator("#send").click()
+            page.locator("#notice:not(:empty)").wait_for()
+            yield
+
+    return show
+
+
+def pressing(address: str, button: str, *, undo: str = "") -> Show:
+    """A page after a button was pressed, or the first of many; ``undo`` is pressed afterwards."""
+
+    @contextmanager
+    def show(page: Page) -> Iterator[None]:
+        with at(address, ".bar")(page):
+            page.locator(button).first.click()
+            page.wait_for_timeout(300)
+            yield
+            if undo:
+                page.locator(undo).click()
+                page.locator(undo).wait_for(state="detached")
 
     return show
 

@@ -1,11 +1,10 @@
-// The box: keys, growing, counting, clearing. What is typed is let go only when the server has it.
+// The box: keys, growing, counting. A question is shown at once, as being sent, and leaves the box;
+// one that does not arrive comes back into it.
 const composer = document.getElementById("composer");
 const box = composer.elements.text;
 const counter = document.getElementById("counter");
 const most = Number(box.dataset.max);
-const touch = matchMedia("(hover: none) and (pointer: coarse)");
 const number = new Intl.NumberFormat("en");
-let sent = null;
 
 function fit() {
   if (!CSS.supports("field-sizing", "content")) {
@@ -18,29 +17,40 @@ function fit() {
 }
 box.addEventListener("input", fit);
 fit();
-if (!touch.matches) box.enterKeyHint = "send";
+if (!touch) box.enterKeyHint = "send";
 
 box.addEventListener("keydown", (event) => {
-  if (event.key !== "Enter" || event.shiftKey || event.isComposing || touch.matches) return;
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing || touch) return;
   event.preventDefault();
   const send = document.getElementById("send");
   if (!send) notify("An answer is still being written. Send when it is complete, or stop it.");
   else if (box.value.trim()) composer.requestSubmit(send);
 });
+box.addEventListener("invalid", (event) => { event.preventDefault(); box.focus(); });  // no bubble says: empty
 
-composer.addEventListener("htmx:before:request", (event) => {
-  if (event.target === composer) sent = box.value;
-});
-composer.addEventListener("htmx:after:request", (event) => {
-  if (event.target !== composer || !event.detail.ctx.response.raw.ok) return;
-  if (box.value === sent) box.value = "";
+let sending = null;
+document.addEventListener("htmx:before:request", ({ target }) => {
+  if (!target.matches("form[hx-target='#messages']")) return;
+  const question = document.getElementById("sending").content.firstElementChild.cloneNode(true);
+  sending = { form: target, question, text: target.elements.text.value };
+  question.querySelector(".body").textContent = sending.text;
+  messages.append(question);
+  if (target === composer) box.value = "";
   fit();
-  if (!touch.matches) box.focus({ preventScroll: true });
+  toEnd();
 });
+function sent({ target, detail }) {
+  if (target !== sending?.form) return;
+  if (target === composer && !detail.ctx.response?.raw.ok) box.value = [sending.text, box.value].filter(Boolean).join("\n");
+  sending.question.remove();
+  sending = null;
+  fit();
+  if (!touch) box.focus({ preventScroll: true });
+}
+document.addEventListener("htmx:after:request", sent);
+document.addEventListener("htmx:finally:request", sent);
 
-// When the pressed button gives way to the other one, the keyboard goes on in the box.
-let pressed = null;
-document.addEventListener("htmx:before:swap", () => { pressed = document.activeElement?.closest("#composer-action button"); });
-document.addEventListener("htmx:after:swap", () => {
-  if (pressed && !pressed.isConnected && !touch.matches) box.focus({ preventScroll: true });
-});
+// The second click of a double one on Send falls on Stop, which is there by then.
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.target.closest("#stop")) { event.preventDefault(); event.stopPropagation(); }
+}, true);

@@ -20,9 +20,6 @@ addEventListener("wheel", (event) => { if (event.deltaY < 0) following = false; 
 new ResizeObserver(() => { if (following) toEnd(); else showNewest(); }).observe(messages);
 newest.addEventListener("click", toEnd);
 if (location.hash) following = false;
-document.addEventListener("htmx:after:request", (event) => {
-  if (event.target.id === "composer" && event.detail.ctx.response.raw.ok) toEnd();
-});
 
 // Earlier messages come in above; what is being read stays where it is.
 let reading = null;
@@ -62,25 +59,18 @@ messages.addEventListener("done", ({ target }) => {
 });
 
 // Speech: every three seconds the sentences that have become whole, and at last how it ended.
-const spoken = new WeakMap();
 function speak(message, ending = "") {
-  const text = message.querySelector(".body").innerText;
-  const from = spoken.get(message) ?? 0;
-  const sentences = text.slice(from).match(/^[\s\S]*[.!?…:;。！？]["'”’)]*(?=\s)/)?.[0] ?? "";
-  const words = ending ? text.slice(from) : sentences;
-  spoken.set(message, from + words.length);
+  const text = message.querySelector(".body").innerText.slice(message.spoken);
+  const words = ending ? text : text.match(/^[\s\S]*[.!?…:;。！？]["'”’)]*(?=\s)/)?.[0] ?? "";
+  message.spoken = (message.spoken ?? 0) + words.length;
   if (words.trim() || ending) document.getElementById("announcer").textContent = `${words} ${ending}`;
 }
 
 // While an answer is written, its seconds are counted from when this page first saw it.
-const seconds = new WeakMap();
 setInterval(() => {
-  for (const stream of messages.querySelectorAll(".stream")) {
-    const message = messageOf(stream);
-    const passed = (seconds.get(message) ?? 0) + 1;
-    seconds.set(message, passed);
-    const elapsed = message.querySelector(".elapsed");
-    if (elapsed) elapsed.textContent = ` for ${passed} s`;
-    if (passed % 3 === 0) speak(message);
+  for (const message of messages.querySelectorAll(".message:has(.stream)")) {
+    message.seconds = (message.seconds ?? 0) + 1;
+    message.querySelector(".elapsed")?.replaceChildren(` for ${message.seconds} s`);
+    if (message.seconds % 3 === 0) speak(message);
   }
 }, 1000);

@@ -1,26 +1,25 @@
 // Every page: times in the reader's words, copying, notices, colours, the side list.
 const root = document.documentElement;
+const touch = matchMedia("(hover: none) and (pointer: coarse)").matches;
 const keep = (name, value) => { document.cookie = `${name}=${encodeURIComponent(value)}; path=/; max-age=31536000; samesite=lax`; };
 keep("timezone", Intl.DateTimeFormat().resolvedOptions().timeZone);
 
-// Times: "just now", "14:05", "yesterday", "23 Nov"; below a message the hour too; in full on hover.
+// Times: "just now", "14:05", "yesterday, 14:05", "23 Nov, 14:05"; in full on hover.
 const language = navigator.language.startsWith("en") ? navigator.language : "en-GB";
 const say = (at, options) => new Intl.DateTimeFormat(language, options).format(at);
-function words(at, withHour) {
+function words(at) {
   const now = new Date();
-  const midnights = [now, at].map((moment) => new Date(moment).setHours(0, 0, 0, 0));
-  const days = Math.round((midnights[0] - midnights[1]) / 864e5);
   if (Math.abs(now - at) < 60e3) return "just now";
-  const hour = say(at, { hour: "numeric", minute: "2-digit" });
-  if (days === 0) return hour;
+  const [today, day] = [now, at].map((moment) => new Date(moment).setHours(0, 0, 0, 0));
+  const days = Math.round((today - day) / 864e5);
   const year = at.getFullYear() === now.getFullYear() ? undefined : "numeric";
-  const date = days === 1 ? "yesterday" : say(at, { day: "numeric", month: "short", year });
-  return withHour ? `${date}, ${hour}` : date;
+  const date = days === 1 ? "yesterday, " : days ? `${say(at, { day: "numeric", month: "short", year })}, ` : "";
+  return date + say(at, { timeStyle: "short" });
 }
 function tellTimes() {
   for (const time of document.querySelectorAll("time")) {
     const at = new Date(time.dateTime);
-    time.textContent = words(at, time.closest(".facts"));
+    time.textContent = words(at);
     time.title ||= say(at, { dateStyle: "full", timeStyle: "short" });
   }
 }
@@ -73,17 +72,19 @@ document.addEventListener("click", ({ target }) => {
 });
 document.getElementById("theme").addEventListener("change", ({ target }) => keep("theme", root.dataset.theme = target.value));
 
-// Who renames, deletes or brings back by keyboard goes on in the row that takes the place.
-let row = "";
-document.addEventListener("htmx:before:swap", () => { row = document.activeElement?.closest(".entry")?.id; });
+// Whose button gives way to something else goes on there, or else at the box.
+let place = null;
+document.addEventListener("htmx:before:swap", () => { place = document.activeElement?.closest(".entry, .message, #composer"); });
 document.addEventListener("htmx:after:swap", () => {
-  if (row && document.activeElement === document.body) document.getElementById(row)?.querySelector("a, button").focus();
+  if (!place || document.activeElement !== document.body) return;
+  const next = document.getElementById(place.id) ?? document.getElementById("composer");
+  next?.querySelector(touch ? "a, button" : "a, button, textarea")?.focus({ preventScroll: true });
 });
 
 const refresh = () => { tellTimes(); offerCopies(); };
 refresh();
-setInterval(tellTimes, 30e3);
-document.addEventListener("htmx:after:swap", refresh);
+setInterval(refresh, 5e3);
+document.addEventListener("htmx:after:swap", ({ target }) => { if (!target.matches?.(".stream")) refresh(); });
 document.addEventListener("done", refresh);
 // A page taken from the browser's memory is stale: its form's number is used up, its stream is cut.
 addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });

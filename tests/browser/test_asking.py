@@ -325,7 +325,7 @@ def test_what_is_typed_while_a_question_travels_stays(visit: Visit) -> None:
     page.route("**/c", slowly)
     ask(page, "First ")
     answered(page)
-    expect(page.locator("#text")).to_have_value("First and then")
+    expect(page.locator("#text")).to_have_value("and then")
 
 
 def test_the_model_failing_is_said_and_can_be_tried_again(
