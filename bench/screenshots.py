@@ -157,7 +157,7 @@ def sending(address: str) -> Show:
     def show(page: Page) -> Iterator[None]:
         with at(address)(page):
             held: list[Route] = []
-            page.route("**/messages", held.append)
+            page.route("**/messages", lambda route: held.append(route))
             page.locator("textarea[name=text]").fill(presentable.TYPED)
             page.locator("#send").click()
             page.wait_for_timeout(500)
