@@ -47,7 +47,7 @@ bench: $(TEST_STAMP) ## Measure the product and print figures
 	@$(BIN)/python -m bench
 
 .PHONY: screenshots
-screenshots: $(TEST_STAMP) browser ## Photograph the pages into docs/screenshots
+screenshots: $(TEST_STAMP) browser fonts ## Photograph the pages into docs/screenshots
 	@$(BIN)/python -m bench.screenshots
 
 .PHONY: clean
@@ -93,4 +93,16 @@ browser:
 	else \
 	    echo "The tests need Chromium: install it (Debian: sudo apt-get install chromium)" \
 	        "or name one with CHROMIUM." >&2; exit 1; \
+	fi
+
+# Emoji and Chinese, Japanese and Korean are empty boxes in the pictures where no font has them.
+.PHONY: fonts
+fonts:
+	@if fc-list :lang=zh 2>/dev/null | grep -q . && fc-list | grep -qi emoji; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing fonts that have every letter in the pictures"; \
+	    apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y \
+	        --no-install-recommends fonts-noto-core fonts-noto-cjk fonts-noto-color-emoji; \
+	else \
+	    echo "Some letters may be boxes: install Noto fonts, CJK and emoji among them." >&2; \
 	fi

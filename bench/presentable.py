@@ -110,5 +110,22 @@ def factorial(n: int) -> int:
     return n * fac""",
 )
 FAILED = "What will the weather be like tomorrow?"
-INTERRUPTED = ("Tell me the story of the lighthouse", NORMAL[0][1])
+INTERRUPTED = (
+    "Tell me the story of the lighthouse",
+    """## The keeper’s last winter
+
+For thirty years **Marta Venn** had climbed the hundred and twelve steps at dusk, lit the lamp, and written one line into the book: *Wind south-west, sea calm, nothing seen.*
+
+On the first night of December she wrote a different line. A light had answered hers, far out, where no ship could be, and it answered in the old signals that only""",
+)
+STOPPED = (
+    "List every prime number, with a remark on each",
+    """Gladly, though there is no end to them:
+
+- **2**: the only even one.
+- **3**: the first odd one.
+- **5**: every number that ends in it, and is larger, is divisible by it.
+- **7**: one divided by it repeats after six digits: 0.142857…
+- **11**: reads the same both ways.""",
+)
 TYPED = "And how do I write the result to a new file?"

@@ -53,6 +53,10 @@ class Visitor:
             self._web.post(f"{address}/rename", form={"title": title})
         return address
 
+    def text(self, address: str) -> str:
+        """A page as it is now."""
+        return self._web.get(address).text()
+
     def post(self, address: str) -> str:
         """Press a button without more to it; the address it leads to."""
         return self._web.post(address).url
@@ -66,9 +70,7 @@ class Visitor:
             raise RuntimeError(f"{answer.status} for {question!r}")
         address = re.sub("#.*", "", answer.url)
         if wait:
-            wait_until(
-                lambda: 'data-status="streaming"' not in self._web.get(address).text(), seconds=10
-            )
+            wait_until(lambda: 'data-status="streaming"' not in self.text(address), seconds=10)
         return address
 
 
@@ -105,8 +107,12 @@ def fill(visitor: Visitor, server: Server) -> dict[str, tuple[str, Show]]:
     languages = visitor.converse(presentable.LANGUAGES)
     failed = visitor.ask(presentable.FAILED, Script(status=500))
     question, answer = presentable.INTERRUPTED
-    interrupted = visitor.ask(question, Script(do="cut", pieces=words(answer), after=40))
-    stopped = visitor.ask(question, Script(do="stall", pieces=words(answer), after=24), wait=False)
+    cut = Script(do="cut", pieces=words(answer), after=len(words(answer)))
+    interrupted = visitor.ask(question, cut)
+    question, answer = presentable.STOPPED
+    stall = Script(do="stall", pieces=words(answer), after=len(words(answer)))
+    stopped = visitor.ask(question, stall, wait=False)
+    wait_until(lambda: "both ways" in visitor.text(stopped), seconds=10)
     visitor.post(f"{stopped}/messages/2/stop")
     gone = visitor.post(f"{visitor.converse(presentable.EARLIER[:1])}/delete")
     question, answer = presentable.STREAMING
@@ -157,7 +163,7 @@ def sending(address: str) -> Show:
     def show(page: Page) -> Iterator[None]:
         with at(address)(page):
             held: list[Route] = []
-            page.route("**/messages", held.append)
+            page.route("**/messages", lambda route: held.append(route))
             page.locator("textarea[name=text]").fill(presentable.TYPED)
             page.locator("#send").click()
             page.wait_for_timeout(500)

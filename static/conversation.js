@@ -19,7 +19,7 @@ addEventListener("scroll", () => {
 addEventListener("wheel", (event) => { if (event.deltaY < 0) following = false; }, { passive: true });
 new ResizeObserver(() => { if (following) toEnd(); else showNewest(); }).observe(messages);
 newest.addEventListener("click", toEnd);
-if (location.hash) following = false;
+if (location.hash || messages.querySelector(".empty")) following = false;
 
 // Earlier messages come in above; what is being read stays where it is.
 let reading = null;

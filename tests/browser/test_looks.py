@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests import postgres
 from tests.browser.chats import answered, ask, forgive, growing, id_of, lengthen, multiply, notice
@@ -14,6 +14,9 @@ from tests.scripted_model import Script, ScriptedModel
 from tests.servers import Server
 
 Visit = Callable[..., Page]
+
+# LOOK: text has a contrast of 7:1, which axe does not ask for by itself.
+LEGIBLE = {"color-contrast-enhanced": {"enabled": True}}
 
 WIDE = f"""\
 # A long title {"without an end " * 9}
@@ -124,9 +127,16 @@ def deleted(page: Page, model: ScriptedModel, server: Server) -> None:
     expect(page.locator("#deleted")).to_be_visible()
 
 
+def sending(page: Page, model: ScriptedModel, server: Server) -> None:
+    held: list[Route] = []
+    page.route("**/c", lambda route: held.append(route))
+    ask(page, WIDE)
+    expect(page.locator(".sending")).to_be_visible()
+
+
 STATES = [
     empty, chat, streaming, failed, stopped, menu, full, a_notice, history, empty_history,
-    not_found, kept, deleted,
+    not_found, kept, deleted, sending,
 ]  # fmt: skip
 
 
@@ -161,7 +171,7 @@ def check(page: Page) -> None:
         page.set_viewport_size({"width": width, "height": 740})
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            findings += [f"{width} {theme}: {line}" for line in axe(page)]
+            findings += [f"{width} {theme}: {line}" for line in axe(page, rules=LEGIBLE)]
     page.set_viewport_size({"width": 320, "height": 640})
     findings += [f"sideways: {line}" for line in sideways(page)]
     assert not findings, "\n".join(findings)
@@ -310,3 +320,40 @@ def test_print_leaves_the_furniture_away(
     expect(page.locator("#body-2")).to_be_visible()
     for furniture in ("#side", "#composer", "#menu"):
         expect(page.locator(furniture)).to_be_hidden()
+    expect(page.locator("#foot-1 .facts")).to_have_css("opacity", "1")
+
+
+def test_what_can_be_done_shows_when_near_or_focused(visit: Visit, model: ScriptedModel) -> None:
+    page = visit()
+    ask(page, "Near")
+    answered(page)
+    button = page.get_by_role("button", name="Copy this answer")
+    page.mouse.move(640, 600)
+    expect(button).to_have_css("opacity", "0")
+    page.locator("#body-2").hover()
+    expect(button).to_have_css("opacity", "1")
+    page.mouse.move(640, 600)
+    button.focus()
+    expect(button).to_have_css("opacity", "1")
+    touched = visit(width=360, height=740, has_touch=True, is_mobile=True)
+    touched.locator("#text").fill("Near")
+    touched.locator("#send").tap()
+    answered(touched)
+    touched.evaluate("document.activeElement.blur()")
+    expect(touched.get_by_role("button", name="Copy this answer")).to_have_css("opacity", "1")
+    expect(touched.get_by_role("button", name="Copy this question")).to_be_visible()
+
+
+def test_with_forced_colours_the_focus_is_seen_in_the_box(visit: Visit) -> None:
+    page = visit()
+    page.emulate_media(forced_colors="active")
+    page.locator("#text").focus()
+    style = page.locator("#composer").evaluate("box => getComputedStyle(box).outline")
+    assert "solid 2px" in style, style
+
+
+def test_a_new_chat_begins_at_its_top(visit: Visit) -> None:
+    page = visit(width=720, height=400)
+    expect(page.get_by_role("heading", level=1)).to_be_in_viewport()
+    page.wait_for_timeout(200)
+    assert page.evaluate("scrollY") == 0

@@ -49,7 +49,8 @@ def test_a_question_is_shown_at_once_and_once(page: Page, line: Proxy) -> None:
         sending = page.locator(".sending")
         assert sending.locator(".body").inner_text() == text
         expect(sending).to_contain_text("Sending…")
-        expect(page.locator("#empty")).to_be_hidden()
+        expect(page.locator(".examples")).to_have_count(0 if number else 1)
+        expect(page.locator(".examples")).to_be_hidden()
         assert page.locator("#text").input_value() == ""
         assert page.get_by_text(text.split()[-1]).count() == 1
         assert page.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 2")
