@@ -48,7 +48,7 @@ class Settings:
     host: str = setting("127.0.0.1", "The address gunicorn listens on")
     port: int = setting(8000, "The port gunicorn listens on", least=0)
     web_concurrency: int = setting(2, "gunicorn worker processes", least=1)
-    threads: int = setting(32, "Threads a worker may grow to; open streams need none", least=2)
+    threads: int = setting(64, "Threads a worker may grow to; open streams need none", least=2)
     graceful_timeout: int = setting(30, "Seconds a stopping worker waits for requests", least=0)
     database_url: str = setting("", "SQLite or PostgreSQL URL; empty: chat.db in DATA_DIR")
     database_type: str = setting(
