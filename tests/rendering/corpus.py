@@ -286,6 +286,10 @@ LARGE: list[tuple[str, str]] = [
     ("long address", "https://e.org/" + "x" * _N),
     ("code of quotes", "```js\n" + "'" * 19_000 + "\n```"),
     ("code of slashes", "```perl\n" + "/\\" * 9_000 + "\n```"),
+    ("code of line ends", "```c\n" + "\n" * 19_000 + "```"),
+    ("code of words", "```c#\n" + "a\n" * 9_000 + "```"),
+    ("code of letters", "```makefile\n" + "a" * 19_000 + "\n```"),
+    ("code of escapes", "```ts\n" + '\\"' * 9_000 + "\n```"),
     ("code of brackets", "```latex\n" + "{$" * 9_000 + "\n```"),
 ]
 
