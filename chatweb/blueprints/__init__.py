@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, request
 
-from chatweb.blueprints import access, assets, compression, errors, guard
+from chatweb.blueprints import access, assets, compression, errors, forms, guard
 from chatweb.blueprints.answers import answers
 from chatweb.blueprints.chat import chat
 from chatweb.blueprints.conversations import conversations
@@ -21,6 +21,7 @@ EVERYWHERE = {"icon", "sprite", "moment"}
 
 def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bool) -> None:
     """Register every route and what surrounds them, in the order in which they act."""
+    forms.init_app(app)
     guard.init_app(app, settings)
     access.init_app(app)
     compression.init_app(app)

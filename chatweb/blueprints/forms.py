@@ -2,11 +2,41 @@
 
 from __future__ import annotations
 
+from typing import IO, Any
+from urllib.parse import parse_qsl
 from uuid import UUID, uuid4
 
-from flask import request
+from flask import Flask, Request, request
+from werkzeug.formparser import FormDataParser
 
 from chatweb.services.errors import StaleForm
+
+URLENCODED = "application/x-www-form-urlencoded"
+KINDS = {URLENCODED, "multipart/form-data"}
+
+
+class Parser(FormDataParser):
+    """Bytes that are no UTF-8 become U+FFFD in both kinds of forms.
+
+    In a URL-encoded one Werkzeug would keep some as ``%FF`` and drop the whole form for others.
+    """
+
+    def parse(
+        self, stream: IO[bytes], mimetype: str, content_length: int | None, options: Any = None
+    ) -> Any:
+        if mimetype != URLENCODED:
+            return super().parse(stream, mimetype, content_length, options)
+        text = stream.read().decode(errors="replace")
+        fields = parse_qsl(text, keep_blank_values=True, errors="replace")
+        return stream, self.cls(fields), self.cls()
+
+
+class FormRequest(Request):
+    form_data_parser_class = Parser
+
+
+def init_app(app: Flask) -> None:
+    app.request_class = FormRequest
 
 
 def text(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, abort, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chatweb.blueprints import htmx
+from chatweb.blueprints import forms, htmx
 from chatweb.config import Settings
 
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
@@ -39,10 +39,16 @@ def check_host() -> None:
         abort(400)
 
 
-def check_length() -> None:
-    """A body says how long it is: one that does not would be cut off at the limit, in silence."""
+def check_body() -> None:
+    """A body says how long it is (one that does not would be cut off at the limit, in silence), is
+    not too long, and is a form: anything else would be read as a form without fields."""
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         abort(400)
+    if (request.content_length or 0) > (request.max_content_length or 0):
+        abort(413)
+    is_post = request.method == "POST" and request.endpoint is not None
+    if is_post and request.content_length and request.mimetype not in forms.KINDS:
+        abort(415)
 
 
 def check_origin() -> None:
@@ -85,6 +91,6 @@ def init_app(app: Flask, settings: Settings) -> None:
             app.wsgi_app, x_for=count, x_proto=count, x_host=count
         )
     app.before_request(check_host)
-    app.before_request(check_length)
+    app.before_request(check_body)
     app.before_request(check_origin)
     app.after_request(protect)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
+from io import StringIO
 from typing import Any
+from uuid import UUID
 
 import pytest
 from flask import Flask
 
+from chatweb import logs
+from chatweb.models import Conversation, Draft, Login, Message, User
 from tests import factories
 from tests.blueprints.browser import Browser
 
@@ -29,6 +34,20 @@ def stranger_browser(app: Flask) -> Browser:
 
 
 @pytest.fixture
+def mine(app: Flask, browser: Browser) -> UUID:
+    """A conversation of one question and its answer that is the browser's."""
+    with app.app_context():
+        return factories.answered(factories.owner_of(browser.client)).conversation_id
+
+
+@pytest.fixture
+def theirs(app: Flask, stranger_browser: Browser) -> UUID:
+    """One that is the stranger's."""
+    with app.app_context():
+        return factories.answered(factories.owner_of(stranger_browser.client)).conversation_id
+
+
+@pytest.fixture
 def rows(app: Flask) -> Callable[[type[Any]], list[Any]]:
     """Everything in a table."""
 
@@ -37,3 +56,21 @@ def rows(app: Flask) -> Callable[[type[Any]], list[Any]]:
             return factories.rows(table)
 
     return rows
+
+
+@pytest.fixture
+def stored(rows: Callable[[type[Any]], list[Any]]) -> Callable[[], list[Any]]:
+    """All that people's requests could have changed."""
+    tables = (User, Login, Conversation, Message, Draft)
+    return lambda: [rows(table) for table in tables]
+
+
+@pytest.fixture
+def log(app: Flask) -> Iterator[Callable[[], list[str]]]:
+    """The lines of the log, as the server writes them."""
+    written = StringIO()
+    handler = logging.StreamHandler(written)
+    handler.setFormatter(logs.JsonFormatter())
+    logging.getLogger().addHandler(handler)
+    yield lambda: written.getvalue().splitlines()
+    logging.getLogger().removeHandler(handler)
