@@ -69,9 +69,10 @@ class Settings:
     )
     database_echo: bool = setting(False, "Log every statement (never its values)")
     sqlite_journal: str = setting(
-        "", "wal or delete; empty: wal where SQLite is 3.51.3 or newer",
-        choices=("", "wal", "delete"),
-    )  # fmt: skip
+        "wal",
+        "SQLite's journal: wal, or delete for folders on a network",
+        choices=("wal", "delete"),
+    )
     data_dir: str = setting("data", "Folder of chat.db and the secret key")
     secret_key: str = setting("", "Signs what must be signed; empty: made once into DATA_DIR")
     llm_base_url: str = setting("", "OpenAI-protocol address, e.g. http://localhost:11434/v1")

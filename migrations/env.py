@@ -36,7 +36,8 @@ def connect() -> Connection:
 def run() -> None:
     with connect().execution_options(writes=True) as connection:
         if connection.dialect.name == "sqlite":
-            journal = sqlite.journal(current_app.extensions["settings"])
+            # The file itself remembers it.
+            journal = current_app.extensions["settings"].sqlite_journal
             sqlite.wait_for_locks(connection, sqlite.WRITE_PATIENCE)
             driver = connection.connection.driver_connection
             driver.execute(f"PRAGMA journal_mode={journal}")

@@ -1,8 +1,9 @@
 """SQLite's manners: one file that must exist, our own BEGIN, one writer at a time.
 
 The driver is pysqlite3, which is Python's own with a SQLite of this year inside: the one that
-comes with Python is often years old, and its WAL cannot be trusted. A process must never open the
-file with both: locks of files belong to processes, so the two would not see each other's.
+comes with Python is often years old, and before 3.51.3 a WAL can be damaged when two connections
+commit and checkpoint together (the WAL-reset race, sqlite.org/wal.html). A process must never open
+the file with both: locks of files belong to processes, so the two would not see each other's.
 """
 
 from __future__ import annotations
@@ -20,10 +21,6 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DisconnectionError, OperationalError
 
 from chatweb.config import Settings
-
-WAL_IS_SAFE_FROM = (3, 51, 3)
-"""Older versions can corrupt a WAL database when two connections commit and checkpoint
-together (the WAL-reset race, sqlite.org/wal.html)."""
 
 READ_PATIENCE = 2.0
 WRITE_PATIENCE = 5.0
@@ -62,13 +59,6 @@ def create_file(settings: Settings) -> None:
     path = file_of(settings)
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-
-
-def journal(settings: Settings) -> str:
-    """The journal `flask db upgrade` gives the file; the file itself remembers it."""
-    if settings.sqlite_journal:
-        return settings.sqlite_journal
-    return "wal" if driver.sqlite_version_info >= WAL_IS_SAFE_FROM else "delete"
 
 
 def adopt(engine: Engine, settings: Settings) -> None:
