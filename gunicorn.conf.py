@@ -1,6 +1,7 @@
 """How gunicorn serves chatweb: found by itself by ``gunicorn wsgi:app``."""
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -32,6 +33,10 @@ WINDING_UP = 3
 SWITCH_INTERVAL = 0.0005
 """Seconds a thread may compute while others wait. Who writes to the database gives way at each
 statement, and with Python's own 5 ms would wait too long for its turn while others wait for it."""
+
+# Each reader of an answer has a connection, and many systems allow a process 1,024 files at first.
+_, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most_files, most_files))
 
 # The code is loaded once, before the workers are forked: a quick start, and shared memory.
 preload_app = True
