@@ -28,11 +28,20 @@ box.addEventListener("keydown", (event) => {
 });
 box.addEventListener("invalid", (event) => { event.preventDefault(); box.focus(); });  // no bubble says: empty
 
+// Kept in this tab until the server has it: a reload in the midst of sending brings it back, and the same
+// number makes a second send harmless.
+const kept = JSON.parse(sessionStorage.getItem("sending"));
+if (kept?.action === composer.action) {
+  box.value ||= kept.text;
+  composer.elements.request_id.value = kept.id;
+  fit();
+}
 let sending = null;
 document.addEventListener("htmx:before:request", ({ target }) => {
   if (!target.matches("form[hx-target='#messages']")) return;
   const question = document.getElementById("sending").content.firstElementChild.cloneNode(true);
   sending = { form: target, question, text: target.elements.text.value };
+  sessionStorage.setItem("sending", JSON.stringify({ action: target.action, text: sending.text, id: target.elements.request_id.value }));
   question.querySelector(".body").textContent = sending.text;
   messages.append(question);
   if (target === composer) box.value = "";
@@ -44,6 +53,7 @@ function sent({ target, detail }) {
   if (target === composer && !detail.ctx.response?.raw.ok) box.value = [sending.text, box.value].filter(Boolean).join("\n");
   sending.question.remove();
   sending = null;
+  sessionStorage.removeItem("sending");
   fit();
   if (!touch) box.focus({ preventScroll: true });
 }

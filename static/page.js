@@ -53,15 +53,20 @@ function notify(text) {
   fragment.querySelector(".notice-text").textContent = text;
   notice.replaceChildren(fragment);
 }
-document.addEventListener("htmx:after:request", ({ target, detail }) => {
-  if (!detail.ctx.response.raw.ok) return;
-  notice.replaceChildren();
-  if (target.matches?.("#menu .rename")) target.parentElement.hidePopover();
+const unreachable = (source) => notify(`The server cannot be reached. ${source.id === "composer" ? "Your text is still in the box." : "Try again in a moment."}`);
+document.addEventListener("htmx:after:request", (event) => {
+  const { target, detail: { ctx } } = event;
+  if (ctx.response.raw.ok) {
+    notice.replaceChildren();
+    if (target.matches?.("#menu .rename")) target.parentElement.hidePopover();
+  } else if (!ctx.hx.retarget && !target.matches?.(".stream")) {
+    event.preventDefault();  // the error page of a proxy in front of us: not into ours
+    unreachable(ctx.sourceElement);
+  }
 });
 document.addEventListener("htmx:error", ({ detail }) => {
   const source = detail.ctx?.sourceElement;
-  if (!source || source.matches(".stream")) return;
-  notify(`The server cannot be reached. ${source.id === "composer" ? "Your text is still in the box." : "Try again in a moment."}`);
+  if (source && !source.matches(".stream")) unreachable(source);
 });
 
 document.addEventListener("click", ({ target }) => {

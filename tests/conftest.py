@@ -37,7 +37,7 @@ from tests import postgres, servers
 from tests.scripted_model import ScriptedModel
 
 MIGRATIONS = servers.REPOSITORY / "migrations"
-MACHINERY = {"engine", "scribe", "tailer"}
+MACHINERY = {"loop", "scribe", "tailer", "finisher_0"}
 
 # Random examples, but the same in every run; the database is a fixture that lasts for all of
 # a test's examples, so each example begins with an owner or a conversation of its own.

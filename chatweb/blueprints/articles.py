@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from flask import current_app
+from flask import render_template
 from markupsafe import Markup
 
 from chatweb import replies
@@ -19,8 +19,9 @@ from chatweb.services.questions import Asked
 KEPT_BYTES = 16 * 1024 * 1024
 """Memory for articles of messages that have ended, per process."""
 
-_kept: Kept[tuple[int, int]] = Kept(KEPT_BYTES)
-"""By conversation and position."""
+_kept: Kept[tuple[int, int, datetime]] = Kept(KEPT_BYTES)
+"""By conversation, position and time: after a restore or a failover that lost something, a position
+may be given again."""
 
 
 class Foot(NamedTuple):
@@ -46,12 +47,12 @@ class Shown(NamedTuple):
 def shown(conversation_id: UUID, outline: Sequence[Any]) -> Shown:
     """The articles of a part of a branch; what was shown lately is neither read nor rendered."""
     # As a number: a UUID is hashed in Python, and this is done for each message of each page.
-    keys = [(conversation_id.int, each.position) for each in outline]
+    keys = [(conversation_id.int, each.position, each.created_at) for each in outline]
     found = _kept.among(keys)
-    missing = [position for conversation, position in keys if (conversation, position) not in found]
+    missing = [key[1] for key in keys if key not in found]
     streaming = None
     for row in messages.read(conversation_id, missing) if missing else ():
-        found[conversation_id.int, row.position] = article(row)
+        found[conversation_id.int, row.position, row.created_at] = article(row)
         if row.status == "streaming":
             streaming = row.position
     return Shown(joined(found[key] for key in keys), streaming)
@@ -64,7 +65,7 @@ def article(row: Any) -> Markup:
         body, after = growing.snapshot(row.position, text) if text else (Markup(), None)
         return _render(foot(row), body, after)
     made = _render(foot(row), blocks.body(row.position, row.content))
-    _kept.keep((row.conversation_id.int, row.position), made)
+    _kept.keep((row.conversation_id.int, row.position, row.created_at), made)
     return made
 
 
@@ -90,9 +91,9 @@ def begun(asked: Asked) -> Markup:
 
 
 def _render(foot: Foot, body: Markup = Markup(), after: int | None = None) -> Markup:  # noqa: B008
-    template = current_app.jinja_env.get_template("chat/_message.html")
+    html = render_template("chat/_message.html", message=foot, body=body, after=after)
     # Made by the template, which escapes: marked, so that nobody escapes it again.
-    return Markup(template.render(message=foot, body=body, after=after))  # noqa: S704
+    return Markup(html)  # noqa: S704
 
 
 def joined(articles: Iterable[Markup | str]) -> Markup:

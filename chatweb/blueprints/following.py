@@ -29,7 +29,7 @@ class Telling:
         self._owner = owner
         self._message = message
         self._growing = Growing(message.position)
-        self.end = copy_current_request_context(self._end)
+        self.rest = copy_current_request_context(self._rest)
 
     def update(self, text: str) -> str:
         """What brings readers from what they were told last to ``text``."""
@@ -39,14 +39,17 @@ class Telling:
         """What brings a page with the open block at ``after`` to where all are."""
         return self._growing.catch_up(after) or ""
 
-    def _end(self, text: str) -> tuple[str, str]:
-        """The last change, and what changes besides."""
-        change = self._growing.finish(text) or ""
+    def finish(self, text: str) -> str:
+        """The last change: afterwards readers have been told all of ``text``."""
+        return self._growing.finish(text) or ""
+
+    def _rest(self) -> str:
+        """What changes besides when the answer has ended."""
         try:
-            return change, render_ended(self._owner, self._message)
+            return render_ended(self._owner, self._message)
         except NotFound:
             # The conversation is gone: there is nothing more to follow.
-            return "", ""
+            return ""
 
     def event(self, change: str) -> str:
         return htmx.event(change, id=self._growing.offset) if change else ""
@@ -76,7 +79,8 @@ def told(telling: Telling, message: Any, after: int | None) -> Iterator[str]:
             yield telling.sign_of_life
             continue
         if glimpse.ended:
-            change, rest = telling.end(glimpse.text)
+            rest = telling.rest()
+            change = telling.finish(glimpse.text)
             yield telling.last_event(change if has_caught_up else telling.catch_up(after), rest)
         else:
             change = telling.update(glimpse.text)

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask import current_app
+from flask import render_template
 from markupsafe import Markup
 
 from chatweb.blueprints.access import owner
@@ -48,6 +48,5 @@ def current_row(conversation: Any) -> Markup:
 @lru_cache(KEPT)
 def row(id: int, title: str, running: bool, current: bool) -> Markup:
     """One row; made by the template, which escapes."""
-    template = current_app.jinja_env.get_template("conversations/_row.html")
-    row = {"id": UUID(int=id), "title": title, "running": running}
-    return Markup(template.render(row=row, current=current))  # noqa: S704
+    listed = {"id": UUID(int=id), "title": title, "running": running}
+    return Markup(render_template("conversations/_row.html", row=listed, current=current))  # noqa: S704

@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 FARTHEST_BEHIND = 1024 * 1024
 """Bytes not yet taken by a reader's connection after which it is cut: its page comes back."""
 
+LEAVING = 10.0
+"""Seconds a reader has to take what was written to it at the end."""
+
 SHARE = 3
 """A round of looks rests so many times as long as it took, and ``PACE`` at the least."""
 
@@ -41,8 +44,11 @@ class Telling(Protocol):
         """What brings a page to what all others were told; ``after`` is the offset of the open
         block that it has."""
 
-    def end(self, text: str) -> tuple[str, str]:
-        """The last change, and what changes besides; may read the database."""
+    def finish(self, text: str) -> str:
+        """The last change: afterwards readers have been told all of ``text``."""
+
+    def rest(self) -> str:
+        """What changes besides when an answer has ended; may read the database."""
 
     def event(self, change: str) -> str:
         """A change as it is sent."""
@@ -98,9 +104,8 @@ class Delivery:
     def soon(self, function: Callable[[], None]) -> None:
         self._loop.call(function)
 
-    async def finished(self, telling: Telling, text: str) -> tuple[str, str]:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._finisher, telling.end, text)
+    async def rest(self, telling: Telling) -> str:
+        return await asyncio.get_running_loop().run_in_executor(self._finisher, telling.rest)
 
     def close(self, timeout: float = 2.0) -> None:
         """Deliver the ends there are, and let all other readers go: their pages come back."""
@@ -204,14 +209,15 @@ class Channel:
         for reader in list(self._readers):
             if reader.is_up_to_date:
                 reader.write(same)
-            elif self._known > (reader.after or 0):
+            elif self.ending is None and self._known > (reader.after or 0):
                 reader.is_up_to_date = True
                 reader.write(chunk(self._telling.event(self._telling.catch_up(reader.after))))
 
     async def _end(self) -> None:
-        text = self._live.text()
         try:
-            change, rest = await self._delivery.finished(self._telling, text)
+            rest = await self._delivery.rest(self._telling)
+            # Not before: who comes while the rest is made must not be told the last change twice.
+            change = self._telling.finish(self._live.text())
             same = self._telling.last_event(change, rest)
             for reader in list(self._readers):
                 last = (
@@ -250,7 +256,9 @@ class Reader(asyncio.Protocol):
             self.transport.abort()
 
     def close(self) -> None:
+        """Close when what was written has been taken, but do not wait for it for ever."""
         self.transport.close()
+        asyncio.get_running_loop().call_later(LEAVING, self.transport.abort)
 
 
 LAST_CHUNK = b"0\r\n\r\n"

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Coroutine
+from contextvars import Context
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -21,7 +22,8 @@ class Loop:
 
     def call(self, function: Callable[..., object], *args: Any) -> None:
         """Let the loop call ``function``, from any thread; does not wait for it."""
-        self._loop.call_soon_threadsafe(function, *args)
+        # Without the caller's context: what the loop does is nobody's request.
+        self._loop.call_soon_threadsafe(function, *args, context=Context())
 
     def run(self, work: Coroutine[Any, Any, None], timeout: float) -> None:
         """Let the loop do ``work``, and wait for its end from another thread."""

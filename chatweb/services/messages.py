@@ -38,14 +38,14 @@ def _branch() -> Any:
     however long the conversation is.
     """
     newest: Any = select(
-        Message.position, Message.parent, literal_column("1").label("depth")
+        Message.position, Message.parent, Message.created_at, literal_column("1").label("depth")
     ).where(
         Message.conversation_id == bindparam("conversation_id"),
         Message.position == bindparam("start"),
     )
     branch = newest.cte("branch", recursive=True)
     return branch.union_all(
-        select(Message.position, Message.parent, branch.c.depth + 1).where(
+        select(Message.position, Message.parent, Message.created_at, branch.c.depth + 1).where(
             Message.conversation_id == bindparam("conversation_id"),
             Message.position == branch.c.parent,
             branch.c.depth < bindparam("depth"),
@@ -54,7 +54,7 @@ def _branch() -> Any:
 
 
 BRANCH = _branch()
-OUTLINE = select(BRANCH.c.position).order_by(BRANCH.c.position.desc())
+OUTLINE = select(BRANCH.c.position, BRANCH.c.created_at).order_by(BRANCH.c.position.desc())
 SHOWN = (
     select(*COLUMNS)
     .join(BRANCH, Message.position == BRANCH.c.position)
@@ -85,7 +85,7 @@ class Page(NamedTuple):
 
 
 def outline(conversation_id: UUID, head: int, limit: int = PAGE) -> Page:
-    """Positions of the newest messages of the branch that ends at ``head``; the caller
+    """Positions and times of the newest messages of the branch that ends at ``head``; the caller
     has checked whose."""
     return _newest(OUTLINE, conversation_id, head, limit)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import threading
 from collections.abc import Iterator
@@ -26,6 +27,8 @@ class Plain:
 
     def __init__(self, gone: type[Exception] | None = None) -> None:
         self.updates = 0
+        self.resting = threading.Event()
+        self.resting.set()
         self._told = ""
         self._gone = gone
 
@@ -37,10 +40,14 @@ class Plain:
     def catch_up(self, after: int | None) -> str:
         return f"<{self._told[after or 0 :]}>"
 
-    def end(self, text: str) -> tuple[str, str]:
+    def finish(self, text: str) -> str:
+        return self.update(text)
+
+    def rest(self) -> str:
+        self.resting.wait(PATIENCE)
         if self._gone:
             raise self._gone
-        return self.update(text), "|end"
+        return "|end"
 
     def event(self, change: str) -> str:
         return change
@@ -152,6 +159,37 @@ def test_one_who_has_seen_further_waits(delivery: Delivery, live: LiveText) -> N
     live.finish()
 
     assert second.rest() == "<two>|end"
+
+
+def test_one_who_comes_at_the_end_gets_the_last_words_once(
+    delivery: Delivery, live: LiveText
+) -> None:
+    telling = Plain()
+    first = Reader(delivery, telling)
+    live.append("one")
+    first.read("one>")
+    telling.resting.clear()
+    live.append(" two")
+    live.finish()
+
+    second = Reader(delivery, telling)
+    delivery._loop.run(asyncio.sleep(0.2), PATIENCE)
+    telling.resting.set()
+
+    assert second.rest() == "<one two>|end"
+    assert first.rest() == "<one> two|end"
+
+
+def test_one_who_never_takes_what_was_written_is_let_go(
+    delivery: Delivery, live: LiveText, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliveries, "LEAVING", 0.1)
+    reader = Reader(delivery, Plain())
+    live.append("x" * 900_000)
+    live.finish()
+    delivery._loop.run(asyncio.sleep(0.5), PATIENCE)
+
+    assert reader.is_cut_off()
 
 
 def test_a_text_that_is_shorter_than_what_was_seen_is_told_at_the_end(
