@@ -7,7 +7,7 @@ from itertools import pairwise
 from markupsafe import Markup
 
 from chatweb.rendering import blocks, changes, unfinished
-from chatweb.rendering.markdown import to_html
+from chatweb.rendering.markdown import PLAIN, to_html
 from chatweb.rendering.outlines import Outline
 
 LARGE = 1_000
@@ -16,12 +16,6 @@ LARGE = 1_000
 HUGE = 8_000
 """Characters; of what is beyond that, an 8th must be new."""
 
-# Characters that mean the same wherever they stand behind a word: no marks of Markdown, nothing
-# that HTML escapes, no white space but the blank.
-_PLAIN = re.compile(
-    r"[ !\"',.:?A-Za-z0-9-\u00c0-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\u2fff"
-    r"\u3001-\ud7ff\uf900-\ufdcf\uff00-\uffef\U00010000-\U0001fffd]*"
-)
 _LETTER = re.compile(r"[^\W\d_]")
 _AROUND_WORDS = re.compile(r"(?:</(?:strong|code)>)?(?:</(?:p|li|ul|ol|blockquote|h[3-6])>)+")
 _NOT_VERBATIM = re.compile("[\\0\\r\ud800-\udfff]")
@@ -36,11 +30,13 @@ class Growing:
         self._text = ""  # all of the answer that this reader was told of
         self._offset = 0  # where the open block begins
         self._outline = Outline()  # the headings before it
+        self._below = Outline()  # and with those in it
         self._end = 0  # what lies between is shown, what lies behind waits
         self._rendered = 0  # how much of the text there was when the open block was rendered
         self._html = ""  # the inside of the open block
         self._fence = ""  # the code fence that the shown part ends in
         self._words_may_follow = False
+        self._words_may_end = False  # no mark is closed that the text has not closed itself
 
     @property
     def offset(self) -> int:
@@ -117,28 +113,28 @@ class Growing:
         block = text[self._offset :]
         self._rendered = len(text)
         self._fence, self._words_may_follow = "", False
+        self._below = self._outline.copy()
         if finished:
             self._end = len(text)
-            return to_html(block, self._outline.copy())
+            return to_html(block, self._below)
         scan = blocks.Scan(block)
         if scan.fence:
             kept, closing = unfinished.code(block, scan.fence, scan.fence_line), ""
         else:
             kept, closing = unfinished.words(block, "```" in block or "~~~" in block)
         self._end = self._offset + len(kept)
-        html = str(to_html(kept + closing, self._outline.copy(), growing=True))
+        html = str(to_html(kept + closing, self._below, growing=True))
         if scan.fence and len(kept) > scan.fence_line and html.endswith("</code></pre></div>"):
             self._fence = scan.fence
         elif not scan.fence and not scan.defines:
             self._words_may_follow = _ends_in_words(kept, html)
+            self._words_may_end = not closing
         return html
 
     def _words(self, text: str) -> str | None:
         """Plain words behind plain words need no rendering; None: it is not only that."""
-        if not _PLAIN.fullmatch(text, self._end):
-            return None
-        words = text[self._end :].rstrip(" ")
-        return self._append(words, words)
+        words = text[self._end :].rstrip(" \n" if self._words_may_end else " ")
+        return self._append(words, words) if PLAIN.fullmatch(words) else None
 
     def _code(self, text: str) -> str | None:
         """More lines of code inside the open fence; None: it may have been closed."""
@@ -165,14 +161,24 @@ class Growing:
         if scan.defines and self._offset:
             return self._replace(text, finished=finished)
         starts = [self._offset] if scan.defines else scan.starts
-        target, shown = self._target(self._offset), self._html
-        if len(starts) == 1:
-            self._html = self._open_html(text, finished)
-            return changes.within(target, shown, self._html)
-        ended = to_html(text[starts[0] : starts[1]], self._outline)
-        first = changes.within(target, shown, ended)
-        row = self._row(text, starts[1:], finished)
-        return first + changes.partial(f"#body-{self._position}", "beforeend", row)
+        if len(starts) > 1:
+            change = self._close(text, starts[1])
+            row = self._row(text, starts[1:], finished)
+            return change + changes.partial(f"#body-{self._position}", "beforeend", row)
+        if finished:
+            return self._close(text, len(text))
+        shown, self._html = self._html, self._open_html(text, finished)
+        return changes.within(self._target(self._offset), shown, self._html)
+
+    def _close(self, text: str, end: int) -> str:
+        """The open block ends at ``end``; plain words at its end need no rendering either."""
+        if self._words_may_follow and self._words_may_end:
+            change = self._words(text[:end])
+            if change is not None:
+                self._outline = self._below
+                return change
+        ended = to_html(text[self._offset : end], self._outline)
+        return changes.within(self._target(self._offset), self._html, ended)
 
     def _too_soon(self, text: str) -> bool:
         """Whether a large open block has not grown enough to be rendered anew.
@@ -192,7 +198,7 @@ def _ends_in_words(kept: str, html: str) -> bool:
     line = kept[unfinished.last_line(kept) :]
     return bool(
         _LETTER.search(line)
-        and _PLAIN.fullmatch(line[-1])
+        and PLAIN.fullmatch(line[-1])
         and "://" not in line[line.rfind(" ") + 1 :]
         and _AROUND_WORDS.fullmatch(closing)
         and stable.endswith(line[-1])

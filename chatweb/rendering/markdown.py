@@ -22,6 +22,14 @@ logger = logging.getLogger(__name__)
 MOST_MARKS = 8_000
 """Marks of Markdown in one paragraph; more are a maze that would keep the parser busy."""
 
+# Characters that mean the same wherever they stand behind a word: no marks of Markdown, nothing
+# that HTML escapes, no white space but the blank.
+PLAIN = re.compile(
+    r"[ !\"',.:?A-Za-z0-9-\u00c0-\u167f\u1681-\u1fff\u2010-\u2027\u2030-\u205e\u2070-\u2fff"
+    r"\u3001-\ud7ff\uf900-\ufdcf\uff00-\uffef\U00010000-\U0001fffd]*"
+)
+_PLAIN_LINE = re.compile(rf"[^\W\d_]{PLAIN.pattern}")
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -35,12 +43,18 @@ def to_html(text: str, outline: Outline | None = None, *, growing: bool = False)
     ``outline``: the headings above ``text`` in its message; those of ``text`` join it.
     ``growing``: more will come, so code that stands at the end is not coloured yet.
     """
-    text = _encodable(text)
+    words = text.rstrip(" \n")
+    if _PLAIN_LINE.fullmatch(words):  # nothing to parse, and nothing to clean away
+        return Markup(f'<p dir="auto">{words}</p>')  # noqa: S704 - just words
+    return _parsed(_encodable(text), outline or Outline(), growing)
+
+
+def _parsed(text: str, outline: Outline, growing: bool) -> Markup:
     try:
         tokens = _parser.parse(text)
         if any(token.level >= _DEEPEST for token in tokens):
             return _raw(text)
-        made = elements.html(tokens, outline or Outline(), growing)
+        made = elements.html(tokens, outline, growing)
     except _MazeError:
         return _raw(text)
     except Exception:  # a fault in a parser of hostile text must not hide the text

@@ -184,6 +184,47 @@ def test_plain_words_are_not_rendered_again(monkeypatch: pytest.MonkeyPatch) -> 
     assert page.body == shown(snapshot(7, text)[0])
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Some words",
+        "Some words\n\n",
+        "- A list with **bold** words",
+        "# A *fine* title\n",
+        "> 1. words\n",
+    ],
+)
+def test_a_block_that_ends_in_plain_words_is_not_rendered_again(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
+    reader, page = Growing(7), Page(7)
+    page.apply(reader.update(text.rstrip()))
+    with monkeypatch.context() as patch:
+        patch.setattr(growing, "to_html", None)
+        page.apply(reader.update(text))
+        page.apply(reader.finish(text))
+    assert page.body == shown(blocks.body(7, text))
+
+
+@pytest.mark.parametrize("text", ["Some **words\n", "Some **words\n\nand others", "a `b c\n"])
+def test_a_mark_that_stays_open_is_shown_at_last(text: str) -> None:
+    reader, page = Growing(7), Page(7)
+    for end in range(1, len(text)):
+        page.apply(reader.update(text[:end]))
+    page.apply(reader.finish(text))
+    assert page.body == shown(blocks.body(7, text))
+
+
+def test_a_title_that_ends_in_plain_words_is_above_what_follows() -> None:
+    reader, page, text = Growing(7), Page(7), "## One\n\n### Two\n\n#### Three\n\n## Four"
+    for end in range(1, len(text)):
+        page.apply(reader.update(text[:end]))
+    page.apply(reader.finish(text))
+    assert [title.name for title in parsed(page.body).select("h3, h4, h5")] == [
+        "h3", "h4", "h5", "h3",
+    ]  # fmt: skip
+
+
 def test_a_long_answer_costs_little_on_the_wire() -> None:
     sentence = "It rains in **Spain**, mainly in the `plain`, and what is more it stays there. "
     text = (("# Title\n\n" + sentence * 3 + "\n\n- one\n- two\n\n") * 60)[:12_000]

@@ -9,8 +9,9 @@ from bs4 import Tag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatweb.rendering import highlighting
+from chatweb.rendering import highlighting, markdown
 from chatweb.rendering.markdown import to_html
+from chatweb.rendering.outlines import Outline
 from tests.rendering.corpus import ATTACKS, CORPUS
 from tests.rendering.documents import document
 from tests.rendering.page import parsed
@@ -115,6 +116,34 @@ def test_no_word_of_any_text_is_hidden(text: str) -> None:
     made = to_html(text)
     assert_harmless(made)
     assert_complete(text, made)
+
+
+PLAIN_WORDS = st.text(
+    st.one_of(
+        st.sampled_from(list("abcXYZ 1.:,-'\"!?é你\u0627\n ")),
+        st.characters(exclude_categories=["Cs"]),
+    ),
+    max_size=30,
+)
+
+
+@settings(max_examples=600, derandomize=True, deadline=None, database=None)
+@given(PLAIN_WORDS)
+def test_words_that_are_not_parsed_look_as_if_they_were(words: str) -> None:
+    for text in (words, f"word {words}", f"{words}\n\n"):
+        assert to_html(text) == markdown._parsed(text, Outline(), False)
+
+
+def test_every_plain_character_looks_as_if_it_were_parsed() -> None:
+    letters = [chr(code) for code in range(0x110000) if not 0xD800 <= code < 0xE000]
+    plain = [letter for letter in letters if markdown.PLAIN.fullmatch(letter)]
+    for begin in range(0, len(plain), 5000):
+        text = f"a{''.join(plain[begin : begin + 5000])}a"
+        assert markdown._PLAIN_LINE.fullmatch(text)
+        assert to_html(text) == markdown._parsed(text, Outline(), False)
+    for letter in letters:
+        if markdown._PLAIN_LINE.fullmatch(letter) and not markdown.PLAIN.fullmatch(letter):
+            assert to_html(letter) == markdown._parsed(letter, Outline(), False), hex(ord(letter))
 
 
 def test_a_line_end_is_a_line_break() -> None:
