@@ -16,7 +16,7 @@ from chatweb.replies.live import End, LiveText
 from tests.scripted_model import Script, ScriptedModel, answer_to
 from tests.servers import wait_until
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 STOPPED = End("stopped", {"reason": "because"})
 
 
