@@ -111,7 +111,7 @@ class Settings:
 
     @property
     def hosts(self) -> list[str]:
-        return [name.strip() for name in self.trusted_hosts.split(",") if name.strip()]
+        return [name.strip().lower() for name in self.trusted_hosts.split(",") if name.strip()]
 
 
 def load(overrides: Mapping[str, Any] | None = None, env_file: str = ".env") -> Settings:

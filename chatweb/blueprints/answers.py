@@ -54,7 +54,8 @@ def retry(conversation_id: UUID, position: int) -> AnyResponse | str:
         return back_to(conversation_id, asked.answer)
     return render_template(
         "chat/_retried.html", conversation=asked.conversation, message=articles.begun(asked),
-        row=current_row(asked.conversation), composer=composer(conversation_id, asked.answer),
+        row=current_row(asked.conversation),
+        composer=composer(conversation_id, asked.answer, asked.answer),
     )  # fmt: skip
 
 

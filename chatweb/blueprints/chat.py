@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from chatweb import replies
@@ -77,9 +78,20 @@ def exchange(asked: questions.Asked) -> dict[str, Any]:
     return {
         "conversation": conversation,
         "row": current_row(conversation),
-        "messages": articles.exchange(asked),
-        "composer": composer(conversation.id, asked.answer),
+        "messages": missed(asked) + articles.exchange(asked),
+        "composer": composer(conversation.id, asked.answer, asked.answer),
     }
+
+
+def missed(asked: questions.Asked) -> Markup:
+    """What was said before a question, in another tab, and is not on the page that asked it."""
+    shown = forms.whole_number("shown")
+    if shown is None or asked.parent is None or asked.parent <= shown:
+        return Markup()
+    outline = messages.outline(asked.conversation_id, asked.parent).messages
+    return articles.shown(
+        asked.conversation_id, [each for each in outline if each.position > shown]
+    ).articles
 
 
 @chat.get("/c/<uuid:conversation_id>")
@@ -112,5 +124,5 @@ def render_page(conversation: Any, outline: messages.Page) -> str:
     return render_template(
         "chat/page.html", conversation=conversation, older=outline.older, messages=shown.articles,
         conversations=side(current=conversation.id),
-        composer=composer(conversation.id, shown.streaming),
+        composer=composer(conversation.id, shown.streaming, conversation.head),
     )  # fmt: skip

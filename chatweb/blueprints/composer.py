@@ -9,22 +9,29 @@ from flask import current_app, url_for
 
 
 class Composer(NamedTuple):
-    """The box: where it sends to, what is in it, and the answer being written meanwhile."""
+    """The box: where it sends to, what is in it, and the answer being written meanwhile.
+
+    ``shown``: position of the last message on the page, so that an answer to the form brings what
+    another tab has asked since then.
+    """
 
     action: str
     text: str
     request_id: UUID
     streaming: int | None
     max_chars: int
+    shown: int
 
 
-def composer(conversation_id: UUID | None = None, streaming: int | None = None) -> Composer:
+def composer(
+    conversation_id: UUID | None = None, streaming: int | None = None, shown: int = 0
+) -> Composer:
     action = (
         url_for("chat.ask", conversation_id=conversation_id)
         if conversation_id
         else url_for("chat.begin")
     )
-    return Composer(action, "", uuid4(), streaming, longest())
+    return Composer(action, "", uuid4(), streaming, longest(), shown)
 
 
 def longest() -> int:

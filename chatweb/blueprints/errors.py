@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from flask import Flask, Response, g, make_response, render_template, request
-from werkzeug.exceptions import HTTPException, SecurityError
+from werkzeug.exceptions import BadHost, HTTPException, SecurityError
 
 from chatweb.blueprints import htmx
 from chatweb.services.errors import (
@@ -73,14 +73,14 @@ class Kept(NamedTuple):
 
 def answer(code: int, sentence: str, *, stale: bool = False) -> Response:
     """The page or the notice for an error; ``stale``: the form that was sent needs a fresh id."""
-    if isinstance(request.routing_exception, SecurityError):
-        # Asked under a name that is not ours: there are no addresses a page could lead to.
+    if isinstance(request.routing_exception, (SecurityError, BadHost)):
+        # Asked under a name that is not ours, or none: no address a page could lead to.
         return Response(f"{sentence}\n", code, mimetype="text/plain")
     fragment = htmx.wants_fragment()
     body = render_template(
         "_refused.html" if fragment else "error.html",
         code=code, title=TITLES.get(code, TITLES[400]), message=sentence,
-        request_id=g.request_id, kept=kept(stale), stale=stale,
+        request_id=g.request_id, kept=kept(code, stale), stale=stale,
     )  # fmt: skip
     response = make_response(body, code)
     if code in {429, 503}:
@@ -88,12 +88,13 @@ def answer(code: int, sentence: str, *, stale: bool = False) -> Response:
     return htmx.retarget(response, "#notice") if fragment else response
 
 
-def kept(stale: bool) -> Kept | None:
+def kept(code: int, stale: bool) -> Kept | None:
     """The text of the form that failed; nothing that was typed is lost with an error page.
 
-    Its request id is kept too, as it may have arrived; not where that id is ``stale``.
+    Its request id is kept too, as it may have arrived; not where that id is ``stale``. What another
+    site has sent is not kept: our page would offer to send it in its reader's name.
     """
-    if request.method != "POST" or request.content_length is None:
+    if request.method != "POST" or request.content_length is None or code == 403:
         return None
     if request.content_length > (request.max_content_length or 0):
         return None

@@ -104,5 +104,5 @@ def render_ended(owner: Owner, message: Any) -> str:
     )
     return render_template(
         "chat/_ended.html", conversation=conversation, message=articles.foot(ended),
-        row=current_row(conversation), composer=composer(conversation.id),
+        row=current_row(conversation), composer=composer(conversation.id, shown=ended.position),
     )  # fmt: skip

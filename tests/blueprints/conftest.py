@@ -48,6 +48,18 @@ def theirs(app: Flask, stranger_browser: Browser) -> UUID:
 
 
 @pytest.fixture
+def posts(app: Flask, mine: UUID) -> list[str]:
+    """Every address that changes something."""
+    values = {"conversation_id": mine, "position": 2}
+    with app.test_request_context():
+        return [
+            rule.build({name: values[name] for name in rule.arguments})[1]  # type: ignore[index]
+            for rule in app.url_map.iter_rules()
+            if "POST" in (rule.methods or set())
+        ]
+
+
+@pytest.fixture
 def rows(app: Flask) -> Callable[[type[Any]], list[Any]]:
     """Everything in a table."""
 
@@ -66,8 +78,9 @@ def stored(rows: Callable[[type[Any]], list[Any]]) -> Callable[[], list[Any]]:
 
 
 @pytest.fixture
-def log(app: Flask) -> Iterator[Callable[[], list[str]]]:
-    """The lines of the log, as the server writes them."""
+def log() -> Iterator[Callable[[], list[str]]]:
+    """The lines of the log, as the server writes them; to be asked for after the application,
+    which sets the log up."""
     written = StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(logs.JsonFormatter())

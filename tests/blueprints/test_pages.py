@@ -312,3 +312,21 @@ def test_the_stream_of_an_ended_answer_is_its_end(browser: Browser) -> None:
     *unnamed, done = events(browser.get(stream_of(conversation)).text)
     assert done == {"event": "done", "data": ""}
     assert len(unnamed) == 1
+
+
+def test_an_answer_to_a_question_brings_what_another_tab_asked(browser: Browser) -> None:
+    conversation = browser.talk("First?")
+    tab = browser.page(f"/c/{conversation}")
+    browser.ask(conversation, "Asked in another tab?")
+    browser.ended(conversation, 4)
+
+    form = {
+        "text": "And in this one?", "request_id": uuid4(),
+        "shown": tab.one("#composer [name=shown]")["value"],
+    }  # fmt: skip
+    answer = browser.post(f"/c/{conversation}/messages", form, htmx=True)
+    tab.swap("#messages", "beforeend", answer.text)
+
+    shown = [each["id"] for each in tab.tree.select("#messages .message")]
+    assert shown == [f"message-{position}" for position in range(1, 7)]
+    assert tab.one("#composer [name=shown]")["value"] == "6"

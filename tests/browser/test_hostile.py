@@ -32,7 +32,8 @@ _LOOK = """position => {
     ids: inside.map(each => each.id).filter(id => id && !/^b\\d+-\\d+$/.test(id)),
     links: [...body.querySelectorAll("a")].map(each => each.getAttribute("href")),
     protocols: [...new Set([...body.querySelectorAll("a")].map(each => each.protocol))],
-    starts: [...body.querySelectorAll("ol")].map(each => each.start).join(" "),
+    starts: [...body.querySelectorAll("ol")].map(each => each.start)
+      .concat([...body.querySelectorAll("li[value]")].map(each => each.value)).join(" "),
     pwned: window.pwned,
     parts: ["messages", "composer", "notice", "side", "bar"].map(
       id => document.querySelectorAll(`[id="${id}"]`).length),
@@ -64,6 +65,7 @@ def check(page: Page, position: int, attack: str) -> None:
         "rel",
         "start",
         "tabindex",
+        "value",
         "target",
     }
     assert look["ids"] == []

@@ -17,7 +17,7 @@ from chatweb.replies.loop import Loop
 from tests.scripted_model import Script, ScriptedModel, answer_to
 from tests.servers import wait_until
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 STOPPED = End("stopped", {"reason": "because"})
 
 

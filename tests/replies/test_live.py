@@ -11,7 +11,7 @@ from chatweb.replies import live
 from chatweb.replies.live import End, Glimpse, LiveText
 
 FOR_EVER = 3600.0
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 
 @pytest.fixture

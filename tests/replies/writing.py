@@ -19,7 +19,7 @@ from chatweb.services.owners import Owner
 from chatweb.services.questions import Asked
 from tests import factories
 
-PATIENCE = 10.0
+PATIENCE = 20.0
 
 Outage = Callable[[], AbstractContextManager[None]]
 TextOf = Callable[[int], str]
