@@ -16,6 +16,13 @@ function fit() {
   counter.classList.toggle("over", length > most);
 }
 box.addEventListener("input", fit);
+// Kept in this tab until the server has it: a reload in the midst of sending brings it back, and the same
+// number makes a second send harmless.
+const kept = JSON.parse(sessionStorage.getItem("sending"));
+if (kept?.action === composer.action) {
+  box.value ||= kept.text;
+  composer.elements.request_id.value = kept.id;
+}
 fit();
 if (!touch) box.enterKeyHint = "send";
 
@@ -28,14 +35,6 @@ box.addEventListener("keydown", (event) => {
 });
 box.addEventListener("invalid", (event) => { event.preventDefault(); box.focus(); });  // no bubble says: empty
 
-// Kept in this tab until the server has it: a reload in the midst of sending brings it back, and the same
-// number makes a second send harmless.
-const kept = JSON.parse(sessionStorage.getItem("sending"));
-if (kept?.action === composer.action) {
-  box.value ||= kept.text;
-  composer.elements.request_id.value = kept.id;
-  fit();
-}
 let sending = null;
 document.addEventListener("htmx:before:request", ({ target }) => {
   if (!target.matches("form[hx-target='#messages']")) return;
@@ -57,8 +56,7 @@ function sent({ target, detail }) {
   fit();
   if (!touch) box.focus({ preventScroll: true });
 }
-document.addEventListener("htmx:after:request", sent);
-document.addEventListener("htmx:finally:request", sent);
+for (const moment of ["htmx:after:request", "htmx:finally:request"]) document.addEventListener(moment, sent);
 
 // The second click of a double one on Send falls on Stop, which is there by then.
 document.addEventListener("click", (event) => {

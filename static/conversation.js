@@ -2,13 +2,11 @@
 // and speaks a growing answer in whole sentences.
 const messages = document.getElementById("messages");
 const newest = document.getElementById("newest");
-const page = document.documentElement;
-let following = true;
-let lastY = 0;
+let following = true, lastY = 0;
 
-const remaining = () => page.scrollHeight - innerHeight - scrollY;
+const remaining = () => root.scrollHeight - innerHeight - scrollY;
 const showNewest = () => { newest.hidden = remaining() < 200; };
-const toEnd = () => { following = true; scrollTo(0, page.scrollHeight); };
+const toEnd = () => { following = true; scrollTo(0, root.scrollHeight); };
 
 addEventListener("scroll", () => {
   if (remaining() < 2) following = true;
@@ -43,8 +41,7 @@ function connectAgain({ target, detail }) {
   messageOf(target).dataset.connection = "lost";
   setTimeout(() => htmx.trigger(target, "resume"), 2000);
 }
-messages.addEventListener("htmx:error", connectAgain);
-messages.addEventListener("htmx:response:error", connectAgain);
+for (const fault of ["htmx:error", "htmx:response:error"]) messages.addEventListener(fault, connectAgain);
 messages.addEventListener("htmx:sse:error", ({ target }) => { messageOf(target).dataset.connection = "lost"; });
 messages.addEventListener("htmx:sse:after:connection", ({ target }) => { delete messageOf(target).dataset.connection; });
 messages.addEventListener("htmx:sse:after:message", ({ target }) => {

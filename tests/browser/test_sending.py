@@ -137,3 +137,38 @@ def test_an_empty_box_sends_nothing_and_says_nothing(visit: Visit) -> None:
     expect(page.locator("#text")).to_be_focused()
     until(page, lambda: page.locator("#empty").is_visible())
     expect(notice(page)).to_have_count(0)
+
+
+def test_the_error_page_of_a_proxy_is_no_part_of_the_page(page: Page) -> None:
+    page.route(
+        "**/c",
+        lambda route: route.fulfill(
+            status=502, content_type="text/html",
+            body="<html><title>502 Bad Gateway</title><h1>502 Bad Gateway</h1></html>",
+        ),
+    )  # fmt: skip
+
+    ask(page, "The lighthouse")
+
+    expect(page.locator("#notice")).to_contain_text("The server cannot be reached")
+    expect(page.locator("#text")).to_have_value("The lighthouse")
+    expect(page.locator("#messages")).not_to_contain_text("Bad Gateway")
+    assert "Bad Gateway" not in page.title()
+    forgive(page)
+
+
+def test_a_reload_while_sending_brings_the_text_back(page: Page) -> None:
+    page.route("**/c", lambda route: None)
+    ask(page, "The lighthouse")
+    expect(page.locator(".sending")).to_have_count(1)
+    sent_with = page.locator("#request-id").input_value()
+    page.unroute_all(behavior="ignoreErrors")
+
+    page.reload()
+
+    expect(page.locator("#text")).to_have_value("The lighthouse")
+    assert page.locator("#request-id").input_value() == sent_with
+    page.locator("#send").click()
+    expect(page.locator('[data-role="user"]')).to_have_count(1)
+    page.goto("/")
+    expect(page.locator("#text")).to_have_value("")
