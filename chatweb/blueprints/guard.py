@@ -77,7 +77,8 @@ def protect(response: Response) -> Response:
     if request.endpoint != "static":
         # Shared computers: nothing of a conversation is found in a cache after leaving.
         response.headers["Cache-Control"] = "no-store"
-        response.headers.add("Vary", f"{htmx.ASKED_BY}, Cookie")
+        packed = response.headers.get("Vary")
+        response.headers["Vary"] = ", ".join(filter(None, (htmx.ASKED_BY, "Cookie", packed)))
     return response
 
 
