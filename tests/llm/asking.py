@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from chatweb.llm.client import Client, Endpoint, ModelError, Outcome
@@ -41,7 +42,14 @@ def asking(endpoint: Endpoint, work: Callable[[Client], Awaitable[Any]]) -> Any:
         finally:
             await client.close()
 
-    return asyncio.run(run())
+    return in_a_loop(run())
+
+
+def in_a_loop(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run ``work`` in a new loop, in a thread of its own: the browser of other tests has a loop
+    running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 async def answer(client: Client, question: str) -> Asked:
