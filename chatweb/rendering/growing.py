@@ -177,8 +177,8 @@ class Growing:
             if change is not None:
                 self._outline = self._below
                 return change
-        ended = to_html(text[self._offset : end], self._outline)
-        return changes.within(self._target(self._offset), self._html, ended)
+        shown, self._html = self._html, to_html(text[self._offset : end], self._outline)
+        return changes.within(self._target(self._offset), shown, self._html)
 
     def _too_soon(self, text: str) -> bool:
         """Whether a large open block has not grown enough to be rendered anew.
