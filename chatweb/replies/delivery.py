@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -106,6 +107,12 @@ class Delivery:
 
     async def rest(self, telling: Telling) -> str:
         return await asyncio.get_running_loop().run_in_executor(self._finisher, telling.rest)
+
+    def wait_for_ends(self, patience: float) -> None:
+        """Wait at most ``patience`` seconds until nobody follows an answer here any more."""
+        latest = time.monotonic() + patience
+        while self._channels and time.monotonic() < latest:
+            time.sleep(0.05)
 
     def close(self, timeout: float = 2.0) -> None:
         """Deliver the ends there are, and let all other readers go: their pages come back."""

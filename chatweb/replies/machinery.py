@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,7 +111,11 @@ class Machinery:
 
         Those that end by themselves within ``patience`` seconds are complete.
         """
+        latest = time.monotonic() + patience
         self.scribe.wait_for_ends(patience)
+        if self._delivery:
+            # Some follow answers that other processes write.
+            self._delivery.wait_for_ends(latest - time.monotonic())
         if self._engine:
             self._engine.close()
         self.scribe.close()

@@ -167,7 +167,7 @@ def test_a_long_grace_lets_answers_finish(
     with person.reading(send.conversation, 2) as reading:
         reading.wait_for_words(10)
         assert server.terminate(grace=15)
-    assert reading.done
+        wait_until(lambda: reading.done, seconds=5)
     assert witness.stored().one(send.conversation, 2).status == "complete"
     server.start()
     witness.judge(server)
