@@ -193,7 +193,7 @@ def test_an_answer_without_a_word_has_failed(running: Running, model: ScriptedMo
 @pytest.mark.parametrize(
     ("after", "status"), [(0, "failed"), (2, "interrupted")], ids=["at-once", "in-the-midst"]
 )
-@pytest.mark.parametrize("do", ["error", "cut", "reset"])
+@pytest.mark.parametrize("do", ["error", "cut"])
 def test_an_answer_that_breaks_off_keeps_what_came(
     run: Callable[..., Running], model: ScriptedModel, do: str, after: int, status: str
 ) -> None:
