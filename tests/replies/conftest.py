@@ -15,7 +15,8 @@ from chatweb.services import answers
 from chatweb.services.owners import Owner
 from tests import factories, postgres
 from tests.replies.statements import Statements
-from tests.replies.writing import Clock, Outage, TextOf, Writing
+from tests.replies.writing import PATIENCE, Clock, Outage, TextOf, Writing
+from tests.servers import wait_until
 
 
 @pytest.fixture
@@ -59,6 +60,9 @@ def outage(context: None, database_url: str) -> Outage:
         server, name = postgres.shared(), database_url.rpartition("/")[2]
         server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
         server.terminate_backends(name)
+        # They die when they get to it, which must not be after the outage.
+        count = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+        wait_until(lambda: server.execute(count, name) == [(0,)], seconds=PATIENCE)
         yield
         server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
 

@@ -198,7 +198,7 @@ def test_an_answer_without_a_word_has_failed(running: Running, model: ScriptedMo
 @pytest.mark.parametrize(
     ("after", "status"), [(0, "failed"), (2, "interrupted")], ids=["at-once", "in-the-midst"]
 )
-@pytest.mark.parametrize("do", ["error", "cut", "reset"])
+@pytest.mark.parametrize("do", ["error", "cut"])
 def test_an_answer_that_breaks_off_keeps_what_came(
     run: Callable[..., Running], model: ScriptedModel, do: str, after: int, status: str
 ) -> None:
@@ -216,13 +216,13 @@ def test_an_answer_that_breaks_off_keeps_what_came(
 def test_a_model_that_is_silent_is_given_up(
     run: Callable[..., Running], model: ScriptedModel
 ) -> None:
-    running = run(first_token_timeout=0.1)
+    running = run(first_token_timeout=1.0)
     model.script = Script(do="stall")
 
     end = running.end_of(running.begin())
 
     assert (end.status, end.details["kind"]) == ("failed", "timeout")
-    assert model.wait_for(lambda: model.requests[0].left_early, PATIENCE)
+    assert model.wait_for(lambda: model.requests and model.requests[0].left_early, PATIENCE)
 
 
 def test_a_fault_of_our_own_ends_the_answer_and_nothing_else(

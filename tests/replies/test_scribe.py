@@ -39,8 +39,8 @@ class TestKeeping:
         for asked, _ in many:
             wait_until(lambda asked=asked: text_of(asked.answer_id) == "text", seconds=PATIENCE)
 
-        # Two when a tick came in the midst of the 30 lines above.
-        assert len(statements.with_words("INSERT INTO reply_piece")) <= 2
+        # More than one where ticks came in the midst of the 30 lines above.
+        assert len(statements.with_words("INSERT INTO reply_piece")) < 10
 
     def test_writes_nothing_when_nothing_was_gained(
         self, here: Writing, statements: Statements, text_of: TextOf
