@@ -190,10 +190,17 @@ class Cluster(Databases):
         self._suspended = []
 
     def kill_backend(self, database: str) -> None:
-        """SIGKILL the process of one connection; the server then ends all others and recovers."""
+        """SIGKILL the process of one connection; returns when the server has ended all others.
+
+        From then on it refuses everybody until it has recovered, by itself and soon.
+        """
         rows = self.execute("SELECT pid FROM pg_stat_activity WHERE datname = %s", database)
         assert rows, f"nobody is connected to {database}"
-        psutil.Process(rows[0][0]).kill()
+        with contextlib.closing(psycopg2.connect(self._address, connect_timeout=10)) as witness:
+            psutil.Process(rows[0][0]).kill()
+            with witness.cursor() as cursor, contextlib.suppress(psycopg2.OperationalError):
+                cursor.execute("SELECT pg_sleep(30)")
+                raise AssertionError("the server did not notice the death")
 
     def log(self) -> str:
         """The end of what the server wrote about itself."""
