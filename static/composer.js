@@ -37,7 +37,7 @@ box.addEventListener("invalid", (event) => { event.preventDefault(); box.focus()
 
 let sending = null;
 document.addEventListener("htmx:before:request", ({ target }) => {
-  if (!target.matches("form[hx-target='#messages']")) return;
+  if (!target.matches("#composer, .examples form")) return;
   const question = document.getElementById("sending").content.firstElementChild.cloneNode(true);
   sending = { form: target, question, text: target.elements.text.value };
   sessionStorage.setItem("sending", JSON.stringify({ action: target.action, text: sending.text, id: target.elements.request_id.value }));

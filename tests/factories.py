@@ -17,8 +17,8 @@ from chatweb.database.types import now_seconds
 from chatweb.models import Conversation, Message, Process
 from chatweb.services import answers, owners, questions
 from chatweb.services.answers import Ending
+from chatweb.services.asking import Asked
 from chatweb.services.owners import Owner
-from chatweb.services.questions import Asked
 
 LONGEST = 32_000
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,6 +8,7 @@ from flask import Flask, request
 
 from chatweb.blueprints import access, assets, compression, errors, forms, guard
 from chatweb.blueprints.answers import answers
+from chatweb.blueprints.branches import branches
 from chatweb.blueprints.chat import chat
 from chatweb.blueprints.conversations import conversations
 from chatweb.blueprints.health import health
@@ -15,7 +16,7 @@ from chatweb.blueprints.history import history
 from chatweb.config import Settings
 
 THEMES = {"light", "dark"}
-EVERYWHERE = {"icon", "sprite", "moment"}
+EVERYWHERE = {"icon", "sprite", "moment", "again"}
 """Macros that every template may use."""
 
 
@@ -27,9 +28,9 @@ def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bo
     compression.init_app(app)
     errors.init_app(app)
     assets.init_app(app)
-    for blueprint in (chat, answers, conversations, history, health):
+    for blueprint in (chat, answers, branches, conversations, history, health):
         app.register_blueprint(blueprint)
-    for name in ("icons.html", "times.html"):
+    for name in ("icons.html", "times.html", "chat/_again.html"):
         # Importing them in each fragment would cost more than most fragments do.
         macros = app.jinja_env.get_template(name).module
         app.jinja_env.globals |= {

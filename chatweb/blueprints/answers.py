@@ -1,19 +1,18 @@
-"""An answer in progress: following it, stopping it, asking for another."""
+"""An answer in progress: following it, stopping it."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response, redirect, render_template, url_for
+from flask import Blueprint, Response
 from werkzeug.wrappers import Response as AnyResponse
 
 from chatweb import replies
-from chatweb.blueprints import articles, following, forms, htmx
+from chatweb.blueprints import following, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
-from chatweb.blueprints.composer import composer
-from chatweb.blueprints.side import current_row
+from chatweb.blueprints.pages import back_to
 from chatweb.services import answers as answers_service
-from chatweb.services import messages, questions
+from chatweb.services import messages
 
 answers = Blueprint("answers", __name__, url_prefix="/c/<uuid:conversation_id>/messages")
 
@@ -43,22 +42,3 @@ def stop(conversation_id: UUID, position: int) -> AnyResponse | str:
         if message.status == "streaming"
         else following.render_ended(owner(), message)
     )
-
-
-@answers.post("/<int:position>/retry")
-@open_to(OWNERS)
-def retry(conversation_id: UUID, position: int) -> AnyResponse | str:
-    asked = questions.retry(owner(), conversation_id, position, forms.request_id(), replies.awake())
-    replies.start(asked)
-    if not htmx.wants_fragment():
-        return back_to(conversation_id, asked.answer)
-    return render_template(
-        "chat/_retried.html", conversation=asked.conversation, message=articles.begun(asked),
-        row=current_row(asked.conversation),
-        composer=composer(conversation_id, asked.answer, asked.answer),
-    )  # fmt: skip
-
-
-def back_to(conversation_id: UUID, position: int) -> AnyResponse:
-    address = url_for("chat.page", conversation_id=conversation_id)
-    return redirect(f"{address}#message-{position}", 303)

@@ -7,34 +7,41 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from flask import render_template
+from flask import current_app, render_template
 from markupsafe import Markup
 
 from chatweb import replies
 from chatweb.rendering import blocks, growing
 from chatweb.rendering.kept import Kept
-from chatweb.services import messages
-from chatweb.services.questions import Asked
+from chatweb.services import branches, messages
+from chatweb.services.asking import Asked
+from chatweb.services.branches import Siblings
 
 KEPT_BYTES = 16 * 1024 * 1024
 """Memory for articles of messages that have ended, per process."""
 
-_kept: Kept[tuple[int, int, datetime]] = Kept(KEPT_BYTES)
-"""By conversation, position and time: after a restore or a failover that lost something, a position
-may be given again."""
+_kept: Kept[tuple[int, int, datetime, Siblings | None]] = Kept(KEPT_BYTES)
+"""By conversation, position, time and siblings: after a restore or a failover that lost something,
+a position may be given again."""
 
 
 class Foot(NamedTuple):
-    """What stands below a message; ``request_id`` is that of another try, if one is offered."""
+    """What stands below a message: what is known of it, and the ways of asking again."""
 
     conversation_id: UUID
     position: int
     role: str
     status: str
     created_at: datetime
+    siblings: Siblings | None = None
     model: str | None = None
     reason: str | None = None
-    request_id: UUID | None = None
+    can_go_on: bool = False
+
+    def request_id(self, way: str) -> UUID:
+        """The same in every tab, so that two clicks are one try; another one after that try."""
+        newest = self.siblings.newest if self.siblings else self.position
+        return uuid5(self.conversation_id, f"{way} {self.position} {newest}")
 
 
 class Shown(NamedTuple):
@@ -44,50 +51,50 @@ class Shown(NamedTuple):
     streaming: int | None
 
 
-def shown(conversation_id: UUID, outline: Sequence[Any]) -> Shown:
+def shown(conversation_id: UUID, outline: Sequence[Any], message_count: int | None = None) -> Shown:
     """The articles of a part of a branch; what was shown lately is neither read nor rendered."""
+    siblings = branches.siblings(conversation_id, outline, message_count)
     # As a number: a UUID is hashed in Python, and this is done for each message of each page.
-    keys = [(conversation_id.int, each.position, each.created_at) for each in outline]
+    keys = [
+        (conversation_id.int, each.position, each.created_at, siblings.get(each.position))
+        for each in outline
+    ]
     found = _kept.among(keys)
     missing = [key[1] for key in keys if key not in found]
     streaming = None
     for row in messages.read(conversation_id, missing) if missing else ():
-        found[conversation_id.int, row.position, row.created_at] = article(row)
+        mine = siblings.get(row.position)
+        found[conversation_id.int, row.position, row.created_at, mine] = article(row, mine)
         if row.status == "streaming":
             streaming = row.position
     return Shown(joined(found[key] for key in keys), streaming)
 
 
-def article(row: Any) -> Markup:
+def article(row: Any, siblings: Siblings | None = None) -> Markup:
     """The article of a message."""
     if row.status == "streaming":
         text = replies.text_so_far(row.id)
         body, after = growing.snapshot(row.position, text) if text else (Markup(), None)
-        return _render(foot(row), body, after)
-    made = _render(foot(row), blocks.body(row.position, row.content))
-    _kept.keep((row.conversation_id.int, row.position, row.created_at), made)
+        return _render(foot(row, siblings), body, after)
+    made = _render(foot(row, siblings), blocks.body(row.position, row.content))
+    _kept.keep((row.conversation_id.int, row.position, row.created_at, siblings), made)
     return made
 
 
-def foot(row: Any) -> Foot:
-    ended_early = row.status in {"failed", "interrupted", "stopped"}
+def foot(row: Any, siblings: Siblings | None = None) -> Foot:
+    was_cut = row.status in {"interrupted", "stopped"}
     return Foot(
-        row.conversation_id, row.position, row.role, row.status, row.created_at,
+        row.conversation_id, row.position, row.role, row.status, row.created_at, siblings,
         row.details.get("model"), row.details.get("reason"),
-        # The same in every tab, so that two clicks are one try.
-        uuid5(row.conversation_id, f"retry {row.position}") if ended_early else None,
+        was_cut and 0 < len(row.content) < current_app.extensions["settings"].max_answer_chars,
     )  # fmt: skip
 
 
 def exchange(asked: Asked) -> Markup:
     """A question that was just kept, and the answer that begins; nothing is read."""
     question = Foot(asked.conversation_id, asked.question, "user", "complete", asked.at)
-    return joined([_render(question, blocks.body(asked.question, asked.text)), begun(asked)])
-
-
-def begun(asked: Asked) -> Markup:
-    """An answer without a word yet: its stream brings all of it."""
-    return _render(Foot(asked.conversation_id, asked.answer, "assistant", "streaming", asked.at))
+    answer = Foot(asked.conversation_id, asked.answer, "assistant", "streaming", asked.at)
+    return joined([_render(question, blocks.body(asked.question, asked.text)), _render(answer)])
 
 
 def _render(foot: Foot, body: Markup = Markup(), after: int | None = None) -> Markup:  # noqa: B008

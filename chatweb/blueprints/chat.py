@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 from markupsafe import Markup
 from werkzeug.wrappers import Response
 
@@ -13,8 +13,10 @@ from chatweb import replies
 from chatweb.blueprints import articles, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
 from chatweb.blueprints.composer import composer, longest
+from chatweb.blueprints.pages import back_to, render_page
 from chatweb.blueprints.side import current_row, side
 from chatweb.services import conversations, messages, questions
+from chatweb.services.asking import Asked
 from chatweb.services.errors import NotFound
 
 chat = Blueprint("chat", __name__)
@@ -51,9 +53,9 @@ def begin() -> Response | str:
         owner(), forms.text("text"), longest(), forms.request_id(), replies.awake()
     )
     replies.start(asked)
-    address = url_for("chat.page", conversation_id=asked.conversation_id)
     if not htmx.wants_fragment():
-        return redirect(f"{address}#message-{asked.question}", 303)
+        return back_to(asked.conversation_id, asked.question)
+    address = url_for("chat.page", conversation_id=asked.conversation_id)
     return htmx.push(render_template("chat/_begun.html", **exchange(asked)), address)
 
 
@@ -62,16 +64,15 @@ def begin() -> Response | str:
 def ask(conversation_id: UUID) -> Response | str:
     asked = questions.ask(
         owner(), conversation_id, forms.text("text"), longest(), forms.request_id(),
-        replies.awake(),
+        replies.awake(), forms.whole_number("shown"),
     )  # fmt: skip
     replies.start(asked)
     if not htmx.wants_fragment():
-        address = url_for("chat.page", conversation_id=asked.conversation_id)
-        return redirect(f"{address}#message-{asked.question}", 303)
+        return back_to(asked.conversation_id, asked.question)
     return render_template("chat/_asked.html", **exchange(asked))
 
 
-def exchange(asked: questions.Asked) -> dict[str, Any]:
+def exchange(asked: Asked) -> dict[str, Any]:
     """What the fragments for a question and its answer need; an answer that has words already,
     or has ended, gets them by its stream."""
     conversation = asked.conversation
@@ -83,7 +84,7 @@ def exchange(asked: questions.Asked) -> dict[str, Any]:
     }
 
 
-def missed(asked: questions.Asked) -> Markup:
+def missed(asked: Asked) -> Markup:
     """What was said before a question, in another tab, and is not on the page that asked it."""
     shown = forms.whole_number("shown")
     if shown is None or asked.parent is None or asked.parent <= shown:
@@ -114,15 +115,6 @@ def older(conversation_id: UUID) -> str:
     if not htmx.wants_fragment():
         return render_page(conversation, outline)
     return render_template(
-        "chat/_messages_older.html", conversation=conversation, older=outline.older,
+        "chat/_messages.html", conversation=conversation, older=outline.older,
         messages=articles.shown(conversation_id, outline.messages).articles,
-    )  # fmt: skip
-
-
-def render_page(conversation: Any, outline: messages.Page) -> str:
-    shown = articles.shown(conversation.id, outline.messages)
-    return render_template(
-        "chat/page.html", conversation=conversation, older=outline.older, messages=shown.articles,
-        conversations=side(current=conversation.id),
-        composer=composer(conversation.id, shown.streaming, conversation.head),
     )  # fmt: skip

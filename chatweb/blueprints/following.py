@@ -12,7 +12,7 @@ from chatweb.blueprints import articles, connections, htmx
 from chatweb.blueprints.composer import composer
 from chatweb.blueprints.side import current_row
 from chatweb.rendering.growing import Growing
-from chatweb.services import conversations, messages
+from chatweb.services import branches, conversations, messages
 from chatweb.services.errors import NotFound
 from chatweb.services.owners import Owner
 
@@ -102,7 +102,9 @@ def render_ended(owner: Owner, message: Any) -> str:
     conversation = conversations.Listed(
         ended.conversation_id, ended.title, ended.last_message_at, ended.running
     )
+    siblings = branches.siblings(ended.conversation_id, [ended], ended.message_count)
+    foot = articles.foot(ended, siblings.get(ended.position))
     return render_template(
-        "chat/_ended.html", conversation=conversation, message=articles.foot(ended),
+        "chat/_ended.html", conversation=conversation, message=foot,
         row=current_row(conversation), composer=composer(conversation.id, shown=ended.position),
     )  # fmt: skip

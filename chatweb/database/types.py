@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Float, Row
+from sqlalchemy import BigInteger, DateTime, Dialect, Float, Integer, Row
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
+
+BigId = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows by itself only in a column of its own kind."""
 
 AnyRow = Row[*tuple[Any, ...]]
 """A row whose columns the reader knows by name."""

@@ -95,16 +95,21 @@ class Client:
         self.asks_usage = True
 
     async def answer(
-        self, messages: list[dict[str, str]], receive: Callable[[str], None]
+        self,
+        messages: list[dict[str, str]],
+        receive: Callable[[str], None],
+        longest: int | None = None,
     ) -> Outcome:
         """Send ``messages``, hand each piece of the answer to ``receive``, return how it ended.
 
-        ``receive`` is called in the loop and gets only text that can be stored. Cancelling
-        closes the connection, which is what tells the model's server to stop.
+        It is ended at ``longest`` characters, or else at the endpoint's. ``receive`` is called in
+        the loop and gets only text that can be stored. Cancelling closes the connection, which is
+        what tells the model's server to stop.
 
         :raises ModelError: no answer, or not all of it; what ``receive`` got remains true
         """
-        call = Call(self, messages, receive)
+        longest = self.endpoint.max_answer_chars if longest is None else longest
+        call = Call(self, messages, receive, longest)
         first = min(self.endpoint.first_token_timeout, self.endpoint.timeout)
         try:
             async with asyncio.timeout(first) as call.deadline:
@@ -163,13 +168,18 @@ class Call:
     deadline: asyncio.Timeout
 
     def __init__(
-        self, client: Client, messages: list[dict[str, str]], receive: Callable[[str], None]
+        self,
+        client: Client,
+        messages: list[dict[str, str]],
+        receive: Callable[[str], None],
+        longest: int,
     ) -> None:
         self.client = client
         self.endpoint = client.endpoint
         self.messages = messages
         self.receive = receive
-        self.got = Answer(receive, self.endpoint.max_answer_chars)
+        self.longest = longest
+        self.got = Answer(receive, longest)
         self.latest = asyncio.get_running_loop().time() + self.endpoint.timeout
 
     async def make(self) -> Outcome:
@@ -211,7 +221,7 @@ class Call:
 
     async def _attempt(self) -> Outcome:
         endpoint, http = self.endpoint, self.client.http
-        self.got = Answer(self.receive, endpoint.max_answer_chars, endpoint.api_key)
+        self.got = Answer(self.receive, self.longest, endpoint.api_key)
         asked_usage = self.client.asks_usage
         response = None
         try:

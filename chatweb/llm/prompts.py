@@ -14,6 +14,10 @@ SYSTEM = (
     "You are the assistant of chatweb. Answer in the language of the question, in Markdown. "
     "Be brief and honest: if you do not know, say so."
 )
+GO_ON = (
+    "Your answer was cut off. Go on exactly where it ends, with the very next letters: do not "
+    "repeat anything, and do not say that you go on."
+)
 AROUND = 8
 """What the model's own marks round a message cost; they are a few tokens each."""
 
@@ -26,6 +30,7 @@ def build(
     messages: int,
     size: int,
     system: str = SYSTEM,
+    begun: str = "",
 ) -> list[Message]:
     """The messages to send for the newest question in ``conversation``.
 
@@ -36,6 +41,9 @@ def build(
     so are empty answers, which failed; the questions they belonged to stay, and neighbours of
     one role become one message, because many models insist on taking turns.
 
+    ``begun`` is what there is of the answer, where it goes on: its end is given, of at most half of
+    the size, and the model is asked for the rest.
+
     :raises ValueError: there is no question
     """
     said = [(role, content) for role, content in conversation if content.strip()]
@@ -44,8 +52,14 @@ def build(
     if not said:
         raise ValueError("a prompt needs a question")
     instruction = [("system", system)] if system else []
-    room = size - sum(cost(content) for _, content in instruction)
-    return joined([*instruction, *newest(said, messages, room)])
+    rest = [("assistant", the_end(begun, size // 2)), ("user", GO_ON)] if begun else []
+    room = size - sum(cost(content) for _, content in instruction + rest)
+    return joined([*instruction, *newest(said, messages, room), *rest])
+
+
+def the_end(text: str, size: int) -> str:
+    """The last ``size`` bytes of ``text``, or a few less."""
+    return text.encode("utf-8", "replace")[-size:].decode("utf-8", "ignore")
 
 
 def newest(said: Sequence[tuple[str, str]], messages: int, size: int) -> Sequence[tuple[str, str]]:

@@ -1,8 +1,12 @@
 """The tables. Importing this package makes all of them known to the metadata."""
 
-from chatweb.models.conversation import Conversation, Draft
+from chatweb.models.conversation import Change, Conversation, Draft
+from chatweb.models.limits import QuestionCount
 from chatweb.models.message import Message, ReplyPiece
 from chatweb.models.process import Process
 from chatweb.models.user import Login, User
 
-__all__ = ["Conversation", "Draft", "Login", "Message", "Process", "ReplyPiece", "User"]
+__all__ = [
+    "Change", "Conversation", "Draft", "Login", "Message", "Process", "QuestionCount", "ReplyPiece",
+    "User",
+]  # fmt: skip

@@ -1,20 +1,21 @@
-"""A thread of messages, and what is typed into it but not sent."""
+"""A thread of messages, what is typed into it but not sent, and that something in it changed."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chatweb.database import Base
-from chatweb.database.types import UTCDateTime
+from chatweb.database.types import BigId, UTCDateTime
 
 
 class Conversation(Base):
     """A thread of messages. ``head`` is the position of the newest message of the branch shown;
-    both it and ``message_count`` are 0 while there is none."""
+    both it and ``message_count`` are 0 while there is none. ``unseen``: an answer has ended since
+    its owner last looked."""
 
     __tablename__ = "conversation"
     __table_args__ = (
@@ -32,6 +33,7 @@ class Conversation(Base):
     pinned: Mapped[bool] = mapped_column(default=False)
     message_count: Mapped[int] = mapped_column(default=0)
     head: Mapped[int] = mapped_column(default=0)
+    unseen: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     last_message_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
@@ -45,7 +47,10 @@ Index(
 
 
 class Draft(Base):
-    """What its owner has typed and not sent, one for each conversation and one for a new one."""
+    """What its owner has typed and not sent, one for each conversation and one for a new one.
+
+    ``request_id`` is the one that sending it will carry: a draft that was sent cannot come back.
+    """
 
     __tablename__ = "draft"
     __table_args__ = (
@@ -63,4 +68,23 @@ class Draft(Base):
         ForeignKey("conversation.id", ondelete="CASCADE")
     )
     text: Mapped[str]
+    request_id: Mapped[UUID]
     updated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+
+
+class Change(Base):
+    """Something in a conversation is not as it was: what open pages of its owner look out for.
+
+    Added in the transaction that made the change, and forgotten after a while. ``made_at``:
+    seconds by the database's clock. No foreign keys: adding one must never wait for anybody.
+    """
+
+    __tablename__ = "change"
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    owner_id: Mapped[UUID]
+    conversation_id: Mapped[UUID]
+    made_at: Mapped[float]
+
+
+Index("ix_change_owner", Change.owner_id, Change.id)

@@ -8,21 +8,18 @@ from uuid import UUID
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     CheckConstraint,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     UniqueConstraint,
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chatweb.database import Base
-from chatweb.database.types import UTCDateTime
+from chatweb.database.types import BigId, UTCDateTime
 
-BigId = BigInteger().with_variant(Integer, "sqlite")
 STREAMING = text("status = 'streaming'")
 
 
@@ -68,7 +65,11 @@ class Message(Base):
             sqlite_where=STREAMING, postgresql_where=STREAMING,
         ),
         Index("ix_message_owner", "owner_id", "id"),
-        Index("ix_message_parent", "conversation_id", "parent"),
+        Index("ix_message_parent", "conversation_id", "parent", "position"),
+        Index(
+            "ix_message_answering", "owner_id",
+            sqlite_where=STREAMING, postgresql_where=STREAMING,
+        ),
     )  # fmt: skip
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

@@ -19,7 +19,7 @@ from chatweb.replies.delivery import Telling
 from chatweb.replies.live import Glimpse, LiveText
 from chatweb.replies.machinery import Home, Machinery
 from chatweb.services import answers
-from chatweb.services.questions import Asked
+from chatweb.services.asking import Asked
 
 __all__ = [
     "Glimpse",

@@ -61,7 +61,8 @@ class Engine:
                 self._grown()
 
         try:
-            outcome = await self._client.answer(messages, receive)
+            room = max(0, self.endpoint.max_answer_chars - len(live))
+            outcome = await self._client.answer(messages, receive, room)
             status, details = self._of(outcome, empty=not len(live))
         except ModelError as error:
             logger.warning("model: %s", error.detail, extra={"answer": live.answer_id})

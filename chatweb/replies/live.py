@@ -38,7 +38,7 @@ class LiveText:
     """A text that grows in one thread and is read in others.
 
     ``begun`` is set with the first letter, ``over`` when its end is committed: what is shown
-    after that is what a reload would show.
+    after that is what a reload would show. ``text``: what it begins with, which is kept already.
     """
 
     readers = 0
@@ -55,6 +55,8 @@ class LiveText:
         self._lock = threading.Lock()
         self._parts = [text] if text else []
         self._length = len(text)
+        if text:
+            self.begun.set()
 
     def __len__(self) -> int:
         return self._length

@@ -21,7 +21,7 @@ from chatweb.replies.loop import Loop
 from chatweb.replies.scribe import Scribe
 from chatweb.replies.tailer import Tailer
 from chatweb.services import messages
-from chatweb.services.questions import Asked
+from chatweb.services.asking import Asked
 
 REMEMBERED = 10_000
 """Answers remembered as begun, so that a repeated request does not begin one again."""
@@ -73,7 +73,7 @@ class Machinery:
             self._begun[asked.answer_id] = None
             if len(self._begun) > REMEMBERED:
                 self._begun.popitem(last=False)
-            live = LiveText(asked.answer_id)
+            live = LiveText(asked.answer_id, asked.begins_with)
             self.scribe.add(live)
         try:
             history = messages.leading_to(
@@ -81,8 +81,9 @@ class Machinery:
             )
             history.append(("user", asked.text))
             prompt = prompts.build(
-                history, messages=self.context_messages, size=self.endpoint.prompt_size
-            )
+                history, messages=self.context_messages, size=self.endpoint.prompt_size,
+                begun=asked.begins_with,
+            )  # fmt: skip
             self.engine.start(live, prompt)
             if live.seen_by_stopper is not None:
                 # Whoever stopped it meanwhile found nothing to stop.

@@ -23,9 +23,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chatweb.database import reading, writing
-from chatweb.database.types import AnyRow, now_seconds
+from chatweb.database.types import AnyRow, BigId, now_seconds
 from chatweb.models import Message, Process, ReplyPiece
-from chatweb.models.message import BigId
 from chatweb.services import pieces
 from chatweb.services.conversations import TO_THE_END, check_position, locked
 from chatweb.services.owners import Owner

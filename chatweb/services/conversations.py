@@ -38,7 +38,14 @@ ROW = (
     Conversation.last_message_at,
 )
 
-FIND = select(*ROW, RUNNING.label("running")).where(THERE)
+STREAMING = (
+    select(Message.position)
+    .where(Message.conversation_id == Conversation.id, Message.status == "streaming")
+    .scalar_subquery()
+)
+FIND = select(
+    *ROW, STREAMING.label("streaming"), STREAMING.is_not(None).label("running")
+).where(THERE)  # fmt: skip
 LOCK = select(*ROW, Conversation.owner_id).where(THERE).with_for_update()
 NEWEST = (
     select(
@@ -71,7 +78,7 @@ class Listed(NamedTuple):
 
 
 def find(owner: Owner, conversation_id: UUID) -> AnyRow:
-    """One conversation.
+    """One conversation; ``streaming`` is the position of the answer being written, or None.
 
     :raises NotFound: no such conversation of this owner, or it is deleted
     """

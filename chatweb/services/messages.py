@@ -54,7 +54,9 @@ def _branch() -> Any:
 
 
 BRANCH = _branch()
-OUTLINE = select(BRANCH.c.position, BRANCH.c.created_at).order_by(BRANCH.c.position.desc())
+OUTLINE = select(BRANCH.c.position, BRANCH.c.parent, BRANCH.c.created_at).order_by(
+    BRANCH.c.position.desc()
+)
 SHOWN = (
     select(*COLUMNS)
     .join(BRANCH, Message.position == BRANCH.c.position)
@@ -66,7 +68,13 @@ READ = select(*COLUMNS).where(
     Message.position.in_(bindparam("positions", expanding=True)),
 )
 ONE = (
-    select(*COLUMNS, Conversation.title, Conversation.last_message_at, RUNNING.label("running"))
+    select(
+        *COLUMNS,
+        Conversation.title,
+        Conversation.last_message_at,
+        Conversation.message_count,
+        RUNNING.label("running"),
+    )
     .join(Conversation, Conversation.id == Message.conversation_id)
     .where(
         Message.conversation_id == bindparam("conversation_id"),
@@ -85,8 +93,8 @@ class Page(NamedTuple):
 
 
 def outline(conversation_id: UUID, head: int, limit: int = PAGE) -> Page:
-    """Positions and times of the newest messages of the branch that ends at ``head``; the caller
-    has checked whose."""
+    """Positions, parents and times of the newest messages of the branch that ends at ``head``; the
+    caller has checked whose."""
     return _newest(OUTLINE, conversation_id, head, limit)
 
 

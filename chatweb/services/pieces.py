@@ -13,8 +13,8 @@ from typing import Any
 from sqlalchemy import Connection, Integer, String, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
+from chatweb.database.types import BigId
 from chatweb.models import Message, ReplyPiece
-from chatweb.models.message import BigId
 
 
 @dataclass(frozen=True)

@@ -122,7 +122,7 @@ class TestAPageThatWasUpdatedEqualsAReload:
         browser.watch(page)
         retry = page.one("#message-2 form")
         form = {"request_id": retry.select_one("input")["value"]}  # type: ignore[index]
-        page.swap("#message-2", "outerHTML", browser.post(retry["action"], form, htmx=True).text)
+        page.swap("#messages", "innerHTML", browser.post(retry["action"], form, htmx=True).text)
         browser.watch(page)
         assert page.one("#message-3")["data-status"] == "complete"
         assert page.same_as(browser.get(address).text)

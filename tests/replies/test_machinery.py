@@ -14,9 +14,9 @@ from chatweb import replies
 from chatweb.models import Message, Process, ReplyPiece
 from chatweb.replies import engine as engines
 from chatweb.services import answers
+from chatweb.services.asking import Asked
 from chatweb.services.errors import Unavailable
 from chatweb.services.owners import Owner
-from chatweb.services.questions import Asked
 from tests import factories
 from tests.replies.writing import PATIENCE, Outage, TextOf, row
 from tests.scripted_model import Script, ScriptedModel, answer_to

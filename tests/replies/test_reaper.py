@@ -9,9 +9,9 @@ import pytest
 from chatweb.models import Process, ReplyPiece
 from chatweb.replies import scribe as scribes
 from chatweb.services import answers
+from chatweb.services.asking import Asked
 from chatweb.services.owners import Owner
 from chatweb.services.pieces import Piece
-from chatweb.services.questions import Asked
 from tests import factories
 from tests.replies.statements import Statements
 from tests.replies.writing import PATIENCE, Clock, Outage, Writing, row

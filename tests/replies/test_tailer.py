@@ -13,9 +13,9 @@ from chatweb.replies import tailer as tailers
 from chatweb.replies.live import LiveText
 from chatweb.replies.tailer import Tailer
 from chatweb.services import answers
+from chatweb.services.asking import Asked
 from chatweb.services.owners import Owner
 from chatweb.services.pieces import Piece
-from chatweb.services.questions import Asked
 from tests import factories
 from tests.replies.statements import Statements
 from tests.replies.writing import PATIENCE, Outage, remove

@@ -15,8 +15,8 @@ from chatweb.database import writing
 from chatweb.models import Conversation, Message
 from chatweb.replies.live import End, LiveText
 from chatweb.replies.scribe import Scribe
+from chatweb.services.asking import Asked
 from chatweb.services.owners import Owner
-from chatweb.services.questions import Asked
 from tests import factories
 
 PATIENCE = 20.0

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from chatweb.database import writing
 from chatweb.models import Conversation, Login, Message, User
 from chatweb.services import conversations, messages, questions
+from chatweb.services.asking import Asked
 from chatweb.services.errors import Conflict, Invalid, NotFound
 from chatweb.services.owners import Owner
 from tests import factories
@@ -49,7 +50,7 @@ def test_a_question_and_its_answer_begin_together(owner: Owner) -> None:
     assert question.created_at == conversation.created_at == conversation.last_message_at
     assert (conversation.message_count, conversation.head, conversation.status) == (2, 2, "active")
     assert (conversation.title, conversation.title_source) == ("Why?", "first_words")
-    assert asked == questions.Asked(
+    assert asked == Asked(
         conversations.Listed(conversation.id, "Why?", question.created_at, True),
         None, 1, "Why?", 2, answer.id, True, process_id, question.created_at,
     )  # fmt: skip

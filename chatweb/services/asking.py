@@ -1,0 +1,194 @@
+"""What every way of asking has in common: a request is known again, an answer is begun.
+
+Every way carries a ``request_id``: the same one again changes nothing, for ever, and gives what it
+gave the first time. It must then ask for the same thing: the same first question, the same question
+in the same conversation, another answer to the same question. Else it is refused, or its sender
+would be told that something was done that was not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from chatweb.database.types import AnyRow
+from chatweb.models import Conversation, Message
+from chatweb.services import changes, pieces
+from chatweb.services.conversations import Listed, check_position
+from chatweb.services.errors import Conflict, NotFound, StaleForm
+from chatweb.services.owners import Owner
+from chatweb.services.pieces import Piece
+
+REQUESTED = (
+    select(
+        Message.conversation_id, Message.position, Message.parent, Message.role, Message.content,
+        Conversation.title,
+    )
+    .join(Conversation, Conversation.id == Message.conversation_id)
+    .where(Message.owner_id == bindparam("owner_id"), Message.request_id == bindparam("request_id"))
+)  # fmt: skip
+ONE = select(
+    Message.id, Message.position, Message.parent, Message.role, Message.status, Message.content,
+    Message.process_id, Message.created_at,
+).where(
+    Message.conversation_id == bindparam("id"), Message.position == bindparam("position")
+)  # fmt: skip
+STREAMING = select(Message.position).where(
+    Message.conversation_id == bindparam("id"), Message.status == "streaming"
+)
+ADD = insert(Message).returning(Message.id, sort_by_parameter_order=True)
+GROWN = update(Conversation).where(Conversation.id == bindparam("conversation"))
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question that is kept, and the answer to it that was begun.
+
+    ``parent`` is the position the question follows, None for a first one; ``at``: when the answer
+    was begun; ``begins_with``: text it has already, because it goes on where another was cut.
+    """
+
+    conversation: Listed
+    parent: int | None
+    question: int
+    text: str
+    answer: int
+    answer_id: int
+    streaming: bool
+    process_id: UUID | None
+    at: datetime
+    begins_with: str = ""
+
+    @property
+    def conversation_id(self) -> UUID:
+        return self.conversation.id
+
+
+def find(connection: Connection, conversation_id: UUID, position: int, role: str) -> AnyRow:
+    """One message; the caller has checked whose conversation it is.
+
+    :raises NotFound: there is none of this role
+    """
+    check_position(position)
+    row = connection.execute(ONE, {"id": conversation_id, "position": position}).first()
+    if row is None or row.role != role:
+        raise NotFound
+    return row
+
+
+def check_free(connection: Connection, conversation: AnyRow) -> None:
+    """
+    :raises Conflict: an answer is being written, or the conversation is closed
+    """
+    if conversation.status == "closed":
+        raise Conflict("This conversation is closed. Begin a new one to go on.")
+    if connection.execute(STREAMING, {"id": conversation.id}).first():
+        raise Conflict(
+            "An answer is still being written here. Wait for its end or stop it, then send again."
+        )
+
+
+def before(
+    connection: Connection, owner: Owner, request_id: UUID, same: dict[str, Any], after: int = 0
+) -> Asked | None:
+    """What this request gave the first time.
+
+    :raises StaleForm: it made a message that is not the ``same``, or not one behind ``after``
+    """
+    first = connection.execute(
+        REQUESTED, {"owner_id": owner.id, "request_id": request_id}
+    ).first()  # fmt: skip
+    if first is None:
+        return None
+    if first.position <= after or any(first._mapping[name] != same[name] for name in same):
+        raise StaleForm(
+            "This form was already used for another message, which is saved. "
+            "Send again to send this one too."
+        )
+    # A question and its first answer are always made together, in this order.
+    question, answer = (
+        (first.position, first.position + 1)
+        if first.role == "user"
+        else (first.parent, first.position)
+    )
+    asked, begun = (
+        connection.execute(ONE, {"id": first.conversation_id, "position": position}).one()
+        for position in (question, answer)
+    )
+    running = begun.status == "streaming"
+    return Asked(
+        Listed(first.conversation_id, first.title, begun.created_at, running),
+        asked.parent, question, asked.content, answer, begun.id, running, begun.process_id,
+        begun.created_at, pieces.text(connection, begun.id) if running else "",
+    )  # fmt: skip
+
+
+def add_exchange(
+    connection: Connection, owner: Owner, conversation: AnyRow | Listed, parent: int | None,
+    question: int, text: str, request_id: UUID, process_id: UUID, now: datetime,
+) -> Asked:  # fmt: skip
+    """Add a question at the position ``question`` behind ``parent``, and its empty answer."""
+    answer_id = _add(
+        connection, owner, conversation.id, now,
+        _question(question, parent, text, request_id), _answer(question + 1, question, process_id),
+    )  # fmt: skip
+    listed = Listed(conversation.id, conversation.title, now, True)
+    return Asked(
+        listed, parent, question, text, question + 1, answer_id, True, process_id, now
+    )  # fmt: skip
+
+
+def add_answer(
+    connection: Connection, owner: Owner, conversation: AnyRow, question: AnyRow,
+    request_id: UUID, process_id: UUID, now: datetime, begins_with: str = "",
+) -> Asked:  # fmt: skip
+    """Add another answer to a question, and show it."""
+    answer = conversation.message_count + 1
+    answer_id = _add(
+        connection, owner, conversation.id, now,
+        _answer(answer, question.position, process_id) | {"request_id": request_id},
+    )  # fmt: skip
+    if begins_with:
+        pieces.add(connection, [Piece(answer_id, 0, begins_with)])
+    grow(connection, owner, conversation.id, answer, now)
+    return Asked(
+        Listed(conversation.id, conversation.title, now, True), question.parent, question.position,
+        question.content, answer, answer_id, True, process_id, now, begins_with,
+    )  # fmt: skip
+
+
+def grow(
+    connection: Connection, owner: Owner, conversation_id: UUID, head: int, now: datetime
+) -> None:
+    """Count the messages that were added up to ``head``, and show their branch."""
+    connection.execute(
+        GROWN,
+        {"conversation": conversation_id, "message_count": head, "head": head,
+         "last_message_at": now},
+    )  # fmt: skip
+    changes.note(connection, owner.id, conversation_id)
+
+
+def _question(position: int, parent: int | None, text: str, request_id: UUID) -> dict[str, Any]:
+    return {"position": position, "parent": parent, "role": "user", "status": "complete",
+            "content": text, "request_id": request_id, "process_id": None}  # fmt: skip
+
+
+def _answer(position: int, parent: int, process_id: UUID) -> dict[str, Any]:
+    return {"position": position, "parent": parent, "role": "assistant", "status": "streaming",
+            "content": "", "request_id": None, "process_id": process_id}  # fmt: skip
+
+
+def _add(
+    connection: Connection, owner: Owner, conversation_id: UUID, now: datetime,
+    *messages: dict[str, Any],
+) -> int:  # fmt: skip
+    """:returns: the id of the last message, which is the answer"""
+    common = {"owner_id": owner.id, "conversation_id": conversation_id, "created_at": now,
+              "details": {}}  # fmt: skip
+    rows = [message | common for message in messages]
+    return connection.execute(ADD, rows).scalars().all()[-1]

@@ -1,0 +1,68 @@
+"""That something in a conversation changed, for the open pages of its owner, in every process.
+
+Noted in the transaction that makes the change, by adding a row: nobody waits for anybody. Whoever
+watches asks now and then for what is new. Numbers may become visible out of order, since a
+transaction that began earlier can commit later; so one looks back a little, and remembers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from chatweb.database import reading, writing
+from chatweb.database.types import AnyRow, now_seconds
+from chatweb.models import Change, Message
+
+KEPT_FOR = 120.0
+"""Seconds that a change is remembered: a page that was open before then reads everything anew."""
+
+NOTE = insert(Change).values(made_at=now_seconds())
+NOTE_ENDS = insert(Change).from_select(
+    ["owner_id", "conversation_id", "made_at"],
+    select(Message.owner_id, Message.conversation_id, now_seconds()).where(
+        Message.id.in_(bindparam("answer_ids", expanding=True))
+    ),
+)
+SINCE = (
+    select(Change.id, Change.owner_id, Change.conversation_id)
+    .where(Change.id > bindparam("number"))
+    .order_by(Change.id)
+)
+LATELY = (
+    select(Change.conversation_id)
+    .where(Change.owner_id == bindparam("owner_id"))
+    .where(Change.made_at > now_seconds() - KEPT_FOR)
+    .distinct()
+)
+
+
+def note(connection: Connection, owner_id: UUID, conversation_id: UUID) -> None:
+    """Let the owner's pages know, once this transaction is committed."""
+    connection.execute(NOTE, {"owner_id": owner_id, "conversation_id": conversation_id})
+
+
+def note_ends(connection: Connection, answer_ids: Sequence[int]) -> None:
+    """The same for the conversations of answers that have ended."""
+    connection.execute(NOTE_ENDS, {"answer_ids": answer_ids})
+
+
+def since(number: int) -> Sequence[AnyRow]:
+    """Everybody's changes after the one of this number: rows of id, owner and conversation."""
+    with reading() as connection:
+        return connection.execute(SINCE, {"number": number}).all()
+
+
+def lately(owner_id: UUID) -> Sequence[UUID]:
+    """Conversations of one owner that changed within the time that is remembered."""
+    with reading() as connection:
+        return connection.execute(LATELY, {"owner_id": owner_id}).scalars().all()
+
+
+def forget() -> None:
+    """Forget what every page has heard of by now."""
+    with writing() as connection:
+        connection.execute(delete(Change).where(Change.made_at < now_seconds() - KEPT_FOR))
+        connection.commit()
