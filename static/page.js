@@ -79,11 +79,11 @@ document.getElementById("theme").addEventListener("change", ({ target }) => keep
 
 // Whose button gives way to something else goes on there, or else at the box.
 let place = null;
-document.addEventListener("htmx:before:swap", () => { place = document.activeElement?.closest(".entry, .message, #composer"); });
+document.addEventListener("htmx:before:swap", () => { place = document.activeElement?.closest(".siblings, .entry, .message, #composer"); });
 document.addEventListener("htmx:after:swap", () => {
   if (!place || document.activeElement !== document.body) return;
   const next = document.getElementById(place.id) ?? document.getElementById("composer");
-  next?.querySelector(touch ? "a, button" : "a, button, textarea")?.focus({ preventScroll: true });
+  next?.querySelector(touch ? "a, button:enabled" : "a, button:enabled, textarea")?.focus({ preventScroll: true });
 });
 
 const refresh = () => { tellTimes(); offerCopies(); };
