@@ -1,4 +1,4 @@
-"""Whatever is asked again, in whatever order: every message is shown as stored and can be reached."""
+"""Whatever is asked again, in whatever order: all messages are reached and shown as stored."""
 
 from __future__ import annotations
 
