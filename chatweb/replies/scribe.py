@@ -2,7 +2,8 @@
 
 Every tick it writes what all live answers of the process have gained, in one transaction,
 whatever their number, and their ends; it sees who asked to stop, and renews the heartbeat while
-there is something to be alive for. Every few seconds it ends the answers of dead processes.
+there is something to be alive for. Every second it looks for answers of dead processes and ends
+them; now and then it forgets what was counted and is over.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from uuid import UUID
 from flask import Flask
 
 from chatweb.replies.live import LiveText
-from chatweb.services import answers
+from chatweb.services import answers, limits
 from chatweb.services.answers import Ending
 from chatweb.services.errors import Unavailable
 from chatweb.services.pieces import Piece
@@ -36,6 +37,9 @@ AWAKE = 10.0
 REAP = 1.0
 """Seconds between two looks for answers of dead processes."""
 
+FORGET = 600.0
+"""Seconds between two times of forgetting what is over."""
+
 
 class Scribe:
     """Keeps the live answers of this process. ``stop`` ends one whose reader asked for it."""
@@ -51,7 +55,7 @@ class Scribe:
         self._urgent = threading.Event()
         self._closing = False
         self._beaten = self._steady_since = float("-inf")
-        self._active = self._reaped = time.monotonic()
+        self._active = self._reaped = self._forgotten = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
         self._thread.start()
 
@@ -106,6 +110,8 @@ class Scribe:
             self._write()
             if time.monotonic() - self._reaped > REAP:
                 self._reap()
+            if time.monotonic() - self._forgotten > FORGET:
+                self._forget()
         except Unavailable as away:
             # Texts wait in memory; readers follow them there until the database is back.
             self._beaten = float("-inf")
@@ -204,6 +210,10 @@ class Scribe:
             answers.interrupt(dead)
             logger.warning("interrupted %d answers of dead processes", len(dead))
         self._suspects = orphans
+
+    def _forget(self) -> None:
+        self._forgotten = time.monotonic()
+        limits.forget()
 
     def _retire(self) -> None:
         try:
