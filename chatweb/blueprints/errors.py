@@ -39,7 +39,7 @@ TITLES = {
     413: "This is too large",
     415: "This is not the right kind of content",
     422: "This cannot be sent as it is",
-    429: "A little too fast",
+    429: "The limit is reached for now",
     500: "Something went wrong",
     503: "The chat cannot be reached right now",
 }
