@@ -10,7 +10,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from chatweb import replies
-from chatweb.blueprints import articles, forms, htmx
+from chatweb.blueprints import forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
 from chatweb.blueprints.composer import longest
 from chatweb.blueprints.limits import allowance
@@ -69,16 +69,6 @@ def edit(conversation_id: UUID, position: int) -> Response | str:
             replies.awake(), allowance(),
         )
     )  # fmt: skip
-
-
-@branches.get("/messages/<int:position>")
-@open_to(OWNERS)
-def message(conversation_id: UUID, position: int) -> Response | Markup:
-    found = messages.find(owner(), conversation_id, position)
-    if not htmx.wants_fragment():
-        return back_to(conversation_id, position)
-    siblings = service.siblings(conversation_id, [found], found.message_count)
-    return articles.article(found, siblings.get(position))
 
 
 @branches.post("/branch")

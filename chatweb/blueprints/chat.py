@@ -14,7 +14,7 @@ from chatweb.blueprints import articles, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
 from chatweb.blueprints.composer import composer, longest
 from chatweb.blueprints.limits import allowance
-from chatweb.blueprints.pages import back_to, render_page
+from chatweb.blueprints.pages import back_to, feed_of, render_branch, render_page
 from chatweb.blueprints.side import current_row, side
 from chatweb.services import conversations, messages, questions
 from chatweb.services.asking import Asked
@@ -33,9 +33,9 @@ EXAMPLES = (
 @open_to(OWNERS)
 def new() -> str:
     return render_template(
-        "chat/page.html", conversation=None, messages=None, older=None, conversations=side(),
+        "chat/page.html", conversation=None, messages=None, older=None, conversations=side(owner()),
         composer=composer(), examples=[(text, uuid4()) for text in EXAMPLES],
-        deleted=just_deleted(),
+        deleted=just_deleted(), feed=feed_of(),
     )  # fmt: skip
 
 
@@ -80,8 +80,11 @@ def exchange(asked: Asked) -> dict[str, Any]:
     return {
         "conversation": conversation,
         "row": current_row(conversation),
-        "messages": missed(asked) + articles.exchange(asked),
+        "asked": asked,
+        "messages": articles.exchange(asked),
+        "missed": missed(asked),
         "composer": composer(conversation.id, asked.answer, asked.answer),
+        "feed": None,
     }
 
 
@@ -100,17 +103,22 @@ def missed(asked: Asked) -> Markup:
 @open_to(OWNERS)
 def page(conversation_id: UUID) -> str:
     conversation = conversations.find(owner(), conversation_id)
+    if conversation.unseen:
+        conversations.saw(owner(), conversation_id)
     return render_page(conversation, messages.outline(conversation_id, conversation.head))
 
 
 @chat.get("/c/<uuid:conversation_id>/messages")
 @open_to(OWNERS)
 def older(conversation_id: UUID) -> str:
-    conversation = conversations.find(owner(), conversation_id)
     before = request.args.get("before", "")
+    known = before.isdecimal() and before.isascii() and len(before) < 10
+    if not known and htmx.wants_fragment():
+        return render_branch(conversation_id)
+    conversation = conversations.find(owner(), conversation_id)
     outline = (
         messages.older(owner(), conversation_id, int(before))
-        if before.isdecimal() and before.isascii() and len(before) < 10
+        if known
         else messages.outline(conversation_id, conversation.head)
     )
     if not htmx.wants_fragment():

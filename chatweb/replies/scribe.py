@@ -2,8 +2,7 @@
 
 Every tick it writes what all live answers of the process have gained, in one transaction,
 whatever their number, and their ends; it sees who asked to stop, and renews the heartbeat while
-there is something to be alive for. Every second it looks for answers of dead processes and ends
-them; now and then it forgets what was counted and is over.
+there is something to be alive for. Every few seconds it ends the answers of dead processes.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from uuid import UUID
 from flask import Flask
 
 from chatweb.replies.live import LiveText
-from chatweb.services import answers, limits
+from chatweb.services import answers, changes, limits
 from chatweb.services.answers import Ending
 from chatweb.services.errors import Unavailable
 from chatweb.services.pieces import Piece
@@ -37,8 +36,9 @@ AWAKE = 10.0
 REAP = 1.0
 """Seconds between two looks for answers of dead processes."""
 
-FORGET = 600.0
-"""Seconds between two times of forgetting what is over."""
+FORGET = 60.0
+"""Seconds between two times of forgetting changes that every page has heard of, and counts of
+questions whose period is over."""
 
 
 class Scribe:
@@ -55,7 +55,7 @@ class Scribe:
         self._urgent = threading.Event()
         self._closing = False
         self._beaten = self._steady_since = float("-inf")
-        self._active = self._reaped = self._forgotten = time.monotonic()
+        self._active = self._reaped = self._forgot = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
         self._thread.start()
 
@@ -110,8 +110,6 @@ class Scribe:
             self._write()
             if time.monotonic() - self._reaped > REAP:
                 self._reap()
-            if time.monotonic() - self._forgotten > FORGET:
-                self._forget()
         except Unavailable as away:
             # Texts wait in memory; readers follow them there until the database is back.
             self._beaten = float("-inf")
@@ -142,6 +140,10 @@ class Scribe:
                 self._stop(live, seen)
 
     def _keep(self, gained: list[Piece], endings: list[Ending], beat: bool) -> Mapping[int, int]:
+        ending_ids = [each.answer_id for each in endings]
+        if unseen := [each for each in ending_ids if not self._live[each].is_followed]:
+            # Before their end: who follows them in another process can then say that it was seen.
+            answers.unseen(unseen)
         kept = answers.keep(self.process_id, gained, endings, heartbeat=beat)
         if beat:
             self._note_beat()
@@ -196,6 +198,10 @@ class Scribe:
         committed a moment ago may not have reached this process's list.
         """
         self._reaped = time.monotonic()
+        if self._reaped - self._forgot > FORGET:
+            self._forgot = self._reaped
+            changes.forget()
+            limits.forget()
         steady = self._reaped - self._steady_since >= answers.QUIET
         if not steady and (known := set(self._live)):
             self._drop(known - answers.streaming(list(known)))
@@ -210,10 +216,6 @@ class Scribe:
             answers.interrupt(dead)
             logger.warning("interrupted %d answers of dead processes", len(dead))
         self._suspects = orphans
-
-    def _forget(self) -> None:
-        self._forgotten = time.monotonic()
-        limits.forget()
 
     def _retire(self) -> None:
         try:

@@ -16,7 +16,7 @@ from difflib import unified_diff
 
 from bs4 import BeautifulSoup, Tag
 
-TARGET = re.compile(r"([^>]*?)((?:>:last-child)*)\Z")
+TARGET = re.compile(r"(.*?)((?:>:last-child)*)\Z")
 
 
 class LivePage:
@@ -33,7 +33,7 @@ class LivePage:
     @property
     def stream(self) -> str:
         """Where the page connects to."""
-        return str(self.one("[hx-sse\\:connect]")["hx-sse:connect"])
+        return str(self.one(".stream")["hx-sse:connect"])
 
     def text(self, position: int) -> str:
         """The words of a message."""
@@ -60,7 +60,7 @@ class LivePage:
         """All of a stream; its end does what conversation.js does."""
         for event in events(stream):
             if event.get("event") == "done":
-                connection = self.one("[hx-sse\\:connect]")
+                connection = self.one(".stream")
                 message = connection.find_parent(class_="message")
                 foot = message.select_one(".foot") if message else None
                 assert message
@@ -68,6 +68,12 @@ class LivePage:
                 message["data-status"] = foot["data-status"]
                 connection.decompose()
             else:
+                self.event(event["data"])
+
+    def hear(self, feed: str) -> None:
+        """All that a feed says at first."""
+        for event in events(feed):
+            if event.get("data"):
                 self.event(event["data"])
 
     def same_as(self, html: str) -> bool:
