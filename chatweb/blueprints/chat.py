@@ -13,6 +13,7 @@ from chatweb import replies
 from chatweb.blueprints import articles, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
 from chatweb.blueprints.composer import composer, longest
+from chatweb.blueprints.limits import allowance
 from chatweb.blueprints.pages import back_to, feed_of, render_branch, render_page
 from chatweb.blueprints.side import current_row, side
 from chatweb.services import conversations, messages, questions
@@ -50,7 +51,7 @@ def just_deleted() -> Any:
 @open_to(OWNERS)
 def begin() -> Response | str:
     asked = questions.begin(
-        owner(), forms.text("text"), longest(), forms.request_id(), replies.awake()
+        owner(), forms.text("text"), longest(), forms.request_id(), replies.awake(), allowance()
     )
     replies.start(asked)
     if not htmx.wants_fragment():
@@ -64,7 +65,7 @@ def begin() -> Response | str:
 def ask(conversation_id: UUID) -> Response | str:
     asked = questions.ask(
         owner(), conversation_id, forms.text("text"), longest(), forms.request_id(),
-        replies.awake(), forms.whole_number("shown"),
+        replies.awake(), allowance(), forms.whole_number("shown"),
     )  # fmt: skip
     replies.start(asked)
     if not htmx.wants_fragment():

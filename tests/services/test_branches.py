@@ -10,6 +10,7 @@ from chatweb.models import Conversation, Message
 from chatweb.services import answers, branches, changes, conversations, messages, questions
 from chatweb.services.asking import Asked
 from chatweb.services.errors import Conflict, Invalid, NotFound, StaleForm
+from chatweb.services.limits import UNLIMITED
 from chatweb.services.owners import Owner
 from tests import factories
 from tests.factories import LONGEST
@@ -18,7 +19,7 @@ from tests.factories import LONGEST
 def retry(owner: Owner, asked: Asked, request_id: UUID | None = None, **how: bool) -> Asked:
     return questions.retry(
         owner, asked.conversation_id, asked.answer, request_id or uuid4(), factories.process(),
-        **how,
+        UNLIMITED, **how,
     )  # fmt: skip
 
 
@@ -26,8 +27,9 @@ def edit(
     owner: Owner, conversation_id: UUID, position: int, text: str, request_id: UUID | None = None
 ) -> Asked:
     return questions.edit(
-        owner, conversation_id, position, text, LONGEST, request_id or uuid4(), factories.process()
-    )
+        owner, conversation_id, position, text, LONGEST, request_id or uuid4(), factories.process(),
+        UNLIMITED,
+    )  # fmt: skip
 
 
 def shown(owner: Owner, conversation_id: UUID) -> list[int]:
@@ -209,7 +211,7 @@ class TestTheBranchShown:
             connection.commit()
 
         asked = questions.ask(
-            owner, id, "And?", LONGEST, uuid4(), factories.process(), shown=seen
+            owner, id, "And?", LONGEST, uuid4(), factories.process(), UNLIMITED, shown=seen
         )  # fmt: skip
 
         assert asked.parent == follows
