@@ -14,7 +14,7 @@ from sqlalchemy import insert
 
 from chatweb.database import retried, writing
 from chatweb.models import Conversation
-from chatweb.services import asking, branches, changes, owners, texts
+from chatweb.services import asking, branches, changes, drafts, owners, texts
 from chatweb.services.asking import Asked
 from chatweb.services.conversations import Listed, locked
 from chatweb.services.errors import Conflict
@@ -49,6 +49,7 @@ def begin(owner: Owner, text: str, longest: int, request_id: UUID, process_id: U
             connection, owner, listed, None, 1, text, request_id, process_id, now
         )  # fmt: skip
         changes.note(connection, owner.id, listed.id)
+        drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked
 
@@ -80,6 +81,7 @@ def ask(
             conversation.message_count + 1, text, request_id, process_id, datetime.now(UTC),
         )  # fmt: skip
         asking.grow(connection, owner, conversation_id, asked.answer, asked.at)
+        drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked
 
