@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from chatweb.models import Message
 from chatweb.services import branches, questions
+from chatweb.services.limits import UNLIMITED
 from tests import factories
 from tests.blueprints.browser import Browser
 from tests.factories import LONGEST
@@ -46,14 +47,22 @@ def step(browser: Browser, conversation: UUID, kind: str, number: int, status: s
         branches.show(owner, conversation, position)
         return
     if kind == "ask":
-        asked = questions.ask(owner, conversation, "Next", LONGEST, request_id, process_id)
+        asked = questions.ask(
+            owner, conversation, "Next", LONGEST, request_id, process_id, UNLIMITED
+        )
     elif kind == "edit":
         asked = questions.edit(
-            owner, conversation, position, "Other words", LONGEST, request_id, process_id
+            owner, conversation, position, "Other words", LONGEST, request_id, process_id, UNLIMITED
         )
     else:
         asked = questions.retry(
-            owner, conversation, position, request_id, process_id, goes_on=kind == "continue"
+            owner,
+            conversation,
+            position,
+            request_id,
+            process_id,
+            UNLIMITED,
+            goes_on=kind == "continue",
         )
     factories.ended(asked, "" if status == "failed" else f"{asked.begins_with}some words", status)
 

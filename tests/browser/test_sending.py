@@ -170,6 +170,7 @@ def test_a_reload_while_sending_brings_the_text_back(page: Page) -> None:
     expect(page.locator("#text")).to_have_value("The lighthouse")
     assert page.locator("#request-id").input_value() == sent_with
     page.locator("#send").click()
+    expect(page.locator("#message-1")).to_have_count(1)
     expect(page.locator('[data-role="user"]')).to_have_count(1)
     page.goto("/")
     expect(page.locator("#text")).to_have_value("")
