@@ -28,7 +28,7 @@ def create_app(**overrides: Any) -> Flask:
     app.extensions["look"] = health.Look(settings)
     app.extensions["schema"] = health.Schema()
     endpoint = model_endpoint(settings)
-    replies.init_app(app, endpoint, settings.context_messages)
+    replies.init_app(app, endpoint, settings.context_messages, settings.titles_by_model)
     blueprints.init_app(app, settings, endpoint.name or endpoint.model, endpoint.local)
     return app
 

@@ -40,6 +40,7 @@ class Server:
 
     ``settings`` are those of the README, by name; nothing but them reaches the product.  Without
     ``LLM_BASE_URL`` the model is an address where nobody listens; an empty one is the local model.
+    It is asked for answers only, not for titles, unless ``TITLES_BY_MODEL`` says so.
     """
 
     def __init__(self, *, workers: int = 1, migrate: bool = True, **settings: str) -> None:
@@ -52,6 +53,7 @@ class Server:
             "LLM_BASE_URL": NOWHERE,
             "LLM_MODEL": "test",
             "PORT": str(self.port),
+            "TITLES_BY_MODEL": "false",
             "WEB_CONCURRENCY": str(workers),
             **settings,
         }

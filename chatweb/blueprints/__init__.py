@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Flask, request
 
+from chatweb import replies
 from chatweb.blueprints import access, assets, compression, errors, forms, guard
 from chatweb.blueprints.answers import answers
 from chatweb.blueprints.branches import branches
@@ -36,7 +37,10 @@ def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bo
         app.jinja_env.globals |= {
             each: vars(macros)[each] for each in EVERYWHERE & vars(macros).keys()
         }
-    model = {"name": model_name or "the model", "local": model_is_local}
+    model = {
+        "name": model_name or "the model", "local": model_is_local,
+        "gives_titles": replies.gives_titles(app),
+    }  # fmt: skip
 
     @app.context_processor
     def every_page() -> dict[str, Any]:

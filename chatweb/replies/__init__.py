@@ -9,6 +9,7 @@ finds the machinery of its process.
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from chatweb.replies.live import Glimpse, LiveText
 from chatweb.replies.machinery import Home, Machinery
 from chatweb.services import answers
 from chatweb.services.asking import Asked
+from chatweb.services.errors import Conflict
 
 __all__ = [
     "Glimpse",
@@ -27,17 +29,27 @@ __all__ = [
     "Telling",
     "awake",
     "deliver",
+    "gives_titles",
     "init_app",
     "look_after",
     "shut_down",
     "start",
     "stop",
+    "suggested_title",
     "watching",
 ]
 
 
-def init_app(app: Flask, endpoint: Endpoint, context_messages: int) -> None:
-    app.extensions["replies"] = Home(app, endpoint, context_messages)
+def init_app(app: Flask, endpoint: Endpoint, context_messages: int, titles_by_model: bool) -> None:
+    # The demonstration model invents freely.
+    gives_titles = titles_by_model and not endpoint.local
+    app.extensions["replies"] = Home(app, endpoint, context_messages, gives_titles)
+
+
+def gives_titles(app: Flask) -> bool:
+    """Whether conversations get titles from the model."""
+    home: Home = app.extensions["replies"]
+    return home.gives_titles
 
 
 def _machinery() -> Machinery:
@@ -80,6 +92,17 @@ def deliver(answer_id: int, telling: Telling, after: int | None, connection: soc
     """Tell an answer in progress to the reader behind ``connection``, which is ours from now on,
     and close it at the end; ``after`` is the offset of the open block that the reader has."""
     _machinery().delivery.add(answer_id, telling, after, connection)
+
+
+def suggested_title(said: Sequence[tuple[str, str]]) -> str:
+    """The model's title for what was said: (role, text), oldest first. Waits for the model.
+
+    :raises Conflict: it gave none in a short while, or is not asked for titles here
+    """
+    machinery = _machinery()
+    if not machinery.gives_titles:
+        raise Conflict("The model of this site is not asked for titles.")
+    return machinery.titles.suggestion(said)
 
 
 def text_so_far(answer_id: int) -> str:

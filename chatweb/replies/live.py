@@ -39,6 +39,7 @@ class LiveText:
 
     ``begun`` is set with the first letter, ``over`` when its end is committed: what is shown
     after that is what a reload would show. ``text``: what it begins with, which is kept already.
+    ``when_kept`` is called with status and text once its end is committed; it must not wait.
     """
 
     readers = 0
@@ -51,6 +52,7 @@ class LiveText:
         self.over = threading.Event()
         self.end: End | None = None
         self.seen_by_stopper: int | None = None
+        self.when_kept: Callable[[str, str], None] | None = None
         self._hears: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._parts = [text] if text else []

@@ -7,7 +7,9 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from uuid import uuid4
 
 from flask import Flask
@@ -20,6 +22,7 @@ from chatweb.replies.live import End, LiveText
 from chatweb.replies.loop import Loop
 from chatweb.replies.scribe import Scribe
 from chatweb.replies.tailer import Tailer
+from chatweb.replies.titles import Titles
 from chatweb.services import messages
 from chatweb.services.asking import Asked
 
@@ -30,11 +33,15 @@ REMEMBERED = 10_000
 class Machinery:
     """Engine, delivery, scribe and tailer of one process."""
 
-    def __init__(self, app: Flask, endpoint: Endpoint, context_messages: int) -> None:
+    def __init__(
+        self, app: Flask, endpoint: Endpoint, context_messages: int, gives_titles: bool
+    ) -> None:
+        self.app = app
         self.pid = os.getpid()
         self.process_id = uuid4()
         self.endpoint = endpoint
         self.context_messages = context_messages
+        self.gives_titles = gives_titles
         self.scribe = Scribe(app, self.process_id, self.stop)
         self.tailer = Tailer(app)
         self._begun: OrderedDict[int, None] = OrderedDict()
@@ -42,6 +49,8 @@ class Machinery:
         self._loop: Loop | None = None
         self._engine: Engine | None = None
         self._delivery: Delivery | None = None
+        self._finisher: ThreadPoolExecutor | None = None
+        self._titles: Titles | None = None
 
     @property
     def loop(self) -> Loop:
@@ -65,6 +74,21 @@ class Machinery:
                 self._delivery = Delivery(self.loop, self.watching)
             return self._delivery
 
+    @property
+    def finisher(self) -> ThreadPoolExecutor:
+        """Threads that may read and write the database for the loop."""
+        with self._lock:
+            if self._finisher is None:
+                self._finisher = ThreadPoolExecutor(2, thread_name_prefix="finisher")
+            return self._finisher
+
+    @property
+    def titles(self) -> Titles:
+        with self._lock:
+            if self._titles is None:
+                self._titles = Titles(self.app, self.loop, self.endpoint, self.finisher)
+            return self._titles
+
     def start(self, asked: Asked) -> None:
         """Produce an answer of this process, unless that was begun already."""
         with self._lock:
@@ -74,6 +98,8 @@ class Machinery:
             if len(self._begun) > REMEMBERED:
                 self._begun.popitem(last=False)
             live = LiveText(asked.answer_id, asked.begins_with)
+            if self.gives_titles and asked.parent is None:
+                live.when_kept = partial(self._answered_first, asked)
             self.scribe.add(live)
         try:
             history = messages.leading_to(
@@ -92,6 +118,12 @@ class Machinery:
             # The answer is ours and must end, whatever happened.
             live.end = End("failed", {"reason": BROKEN})
             raise
+
+    def _answered_first(self, asked: Asked, status: str, text: str) -> None:
+        """The first answer of a conversation has ended."""
+        if status == "complete":
+            said = [("user", asked.text), ("assistant", text)]
+            self.titles.improve(asked.conversation_id, said)
 
     def stop(self, live: LiveText, seen: int) -> None:
         if live.seen_by_stopper is None:
@@ -122,6 +154,10 @@ class Machinery:
         self.scribe.close()
         if self._delivery:
             self._delivery.close()
+        if self._titles:
+            self._titles.close()
+        if self._finisher:
+            self._finisher.shutdown(wait=False, cancel_futures=True)
         self.tailer.close()
         if self._loop:
             self._loop.close()
@@ -130,8 +166,11 @@ class Machinery:
 class Home:
     """Where an application's machinery is found: made once in each process that needs it."""
 
-    def __init__(self, app: Flask, endpoint: Endpoint, context_messages: int) -> None:
-        self._made_of = (app, endpoint, context_messages)
+    def __init__(
+        self, app: Flask, endpoint: Endpoint, context_messages: int, gives_titles: bool
+    ) -> None:
+        self._made_of = (app, endpoint, context_messages, gives_titles)
+        self.gives_titles = gives_titles
         self._machinery: Machinery | None = None
         self._lock = threading.Lock()
 

@@ -163,6 +163,8 @@ class Scribe:
             live = self._live.pop(ending.answer_id)
             del self._kept[ending.answer_id]
         live.finish(ending.text if was_first else answers.ended_text(ending.answer_id))
+        if was_first and live.when_kept:
+            live.when_kept(ending.status, ending.text)
 
     def _drop(self, answer_ids: Set[int]) -> None:
         """Let go of answers that somebody else ended, or whose rows are gone: their readers get
