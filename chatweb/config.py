@@ -88,6 +88,9 @@ class Settings:
     context_messages: int = setting(20, "Messages of the conversation shown to the model", least=1)
     max_message_chars: int = setting(32_000, "Characters of a question", least=1)
     max_answer_chars: int = setting(200_000, "Characters after which an answer is ended", least=1)
+    resume_interrupted: bool = setting(
+        False, "Take up answers again whose process has stopped or died, at most 3 times each"
+    )
     trusted_hosts: str = setting(
         "", "Names the site is reached by, with commas; may be empty only on loopback"
     )

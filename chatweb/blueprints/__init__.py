@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Flask, request
 
-from chatweb import replies
 from chatweb.blueprints import access, assets, compression, errors, forms, guard
 from chatweb.blueprints.answers import answers
 from chatweb.blueprints.branches import branches
@@ -21,8 +20,9 @@ EVERYWHERE = {"icon", "sprite", "moment", "again"}
 """Macros that every template may use."""
 
 
-def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bool) -> None:
-    """Register every route and what surrounds them, in the order in which they act."""
+def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
+    """Register every route and what surrounds them, in the order in which they act; ``model`` is
+    what pages say of it."""
     forms.init_app(app)
     guard.init_app(app, settings)
     access.init_app(app)
@@ -37,10 +37,6 @@ def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bo
         app.jinja_env.globals |= {
             each: vars(macros)[each] for each in EVERYWHERE & vars(macros).keys()
         }
-    model = {
-        "name": model_name or "the model", "local": model_is_local,
-        "gives_titles": replies.gives_titles(app),
-    }  # fmt: skip
 
     @app.context_processor
     def every_page() -> dict[str, Any]:

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from flask import Flask, current_app
 
+from chatweb.config import Settings
 from chatweb.llm.client import Endpoint
 from chatweb.replies.delivery import Telling
 from chatweb.replies.live import Glimpse, LiveText
@@ -31,6 +32,7 @@ __all__ = [
     "deliver",
     "gives_titles",
     "init_app",
+    "leave",
     "look_after",
     "shut_down",
     "start",
@@ -40,16 +42,19 @@ __all__ = [
 ]
 
 
-def init_app(app: Flask, endpoint: Endpoint, context_messages: int, titles_by_model: bool) -> None:
-    # The demonstration model invents freely.
-    gives_titles = titles_by_model and not endpoint.local
-    app.extensions["replies"] = Home(app, endpoint, context_messages, gives_titles)
+def init_app(app: Flask, endpoint: Endpoint, settings: Settings) -> None:
+    def make() -> Machinery:
+        return Machinery(
+            app, endpoint, settings.context_messages,
+            gives_titles=gives_titles(endpoint, settings), resumes=settings.resume_interrupted,
+        )  # fmt: skip
+
+    app.extensions["replies"] = Home(make)
 
 
-def gives_titles(app: Flask) -> bool:
-    """Whether conversations get titles from the model."""
-    home: Home = app.extensions["replies"]
-    return home.gives_titles
+def gives_titles(endpoint: Endpoint, settings: Settings) -> bool:
+    """Whether conversations get titles from the model. The demonstration model invents freely."""
+    return settings.titles_by_model and not endpoint.local
 
 
 def _machinery() -> Machinery:
@@ -112,13 +117,20 @@ def text_so_far(answer_id: int) -> str:
 
 
 def look_after(app: Flask) -> None:
-    """From now on this process ends what dead ones left behind, whoever visits."""
+    """From now on this process ends what dead ones left behind, or goes on with it, whoever
+    visits."""
     home: Home = app.extensions["replies"]
     home.machinery()
 
 
+def leave(app: Flask) -> None:
+    """This process will stop soon: it takes up no answers of others any more."""
+    home: Home = app.extensions["replies"]
+    home.leave()
+
+
 def shut_down(app: Flask, patience: float = 0.0) -> None:
-    """End this process's answers as interrupted, with the text that was there; those that end by
-    themselves within ``patience`` seconds are complete."""
+    """End this process's answers as interrupted, with the text that was there, or leave them to
+    others; those that end by themselves within ``patience`` seconds are complete."""
     home: Home = app.extensions["replies"]
     home.close(patience)

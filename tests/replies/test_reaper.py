@@ -46,7 +46,7 @@ class TestTheHeart:
         here.scribe.be_alive()
 
         (process,) = factories.rows(Process)
-        assert answers.orphans(UUID(int=0)) == set()
+        assert answers.orphans(UUID(int=0)) == []
         assert process.id == here.process_id
 
 
