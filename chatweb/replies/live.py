@@ -56,6 +56,7 @@ class LiveText:
         self.when_kept: Callable[[str, str], None] | None = None
         self.details: Mapping[str, Any] = {}
         self.is_elsewhere = False
+        self._followers = 0
         self._hears: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._parts = [text] if text else []
@@ -109,6 +110,11 @@ class LiveText:
         if hears := self._hears:
             hears()
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether anybody in this process reads it at this moment."""
+        return self._hears is not None or self._followers > 0
+
     def follow(self) -> Iterator[Glimpse]:
         """The text whenever it has grown, until its end; no end where it goes on elsewhere."""
         self._count(1)
@@ -117,10 +123,10 @@ class LiveText:
         finally:
             self._count(-1)
 
-    @classmethod
-    def _count(cls, change: int) -> None:
-        with cls._counting:
-            cls.readers += change
+    def _count(self, change: int) -> None:
+        with LiveText._counting:
+            LiveText.readers += change
+            self._followers += change
 
     def _glimpses(self) -> Iterator[Glimpse]:
         while not self.begun.wait(HEARTBEAT):

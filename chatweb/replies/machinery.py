@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from typing import Any
 from uuid import UUID, uuid4
 
 from flask import Flask
@@ -19,6 +21,7 @@ from chatweb.llm import prompts
 from chatweb.llm.client import Endpoint
 from chatweb.replies.delivery import Delivery
 from chatweb.replies.engine import BROKEN, STOPPED, Engine
+from chatweb.replies.feeds import Feeds
 from chatweb.replies.live import End, LiveText
 from chatweb.replies.loop import Loop
 from chatweb.replies.scribe import Scribe
@@ -78,7 +81,13 @@ class Machinery:
     def delivery(self) -> Delivery:
         with self._lock:
             if self._delivery is None:
-                self._delivery = Delivery(self.loop, self.watching)
+                finisher = self.finisher
+
+                def render(function: Callable[..., str], *args: Any) -> asyncio.Future[str]:
+                    return asyncio.get_running_loop().run_in_executor(finisher, function, *args)
+
+                feeds = Feeds(self.loop, self.tailer.lookout, render)
+                self._delivery = Delivery(self.loop, self.watching, feeds, render)
             return self._delivery
 
     @property

@@ -24,8 +24,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from chatweb.database import reading, writing
 from chatweb.database.types import AnyRow, BigId, now_seconds
-from chatweb.models import Message, Process, ReplyPiece
-from chatweb.services import pieces
+from chatweb.models import Conversation, Message, Process, ReplyPiece
+from chatweb.services import changes, pieces
 from chatweb.services.conversations import TO_THE_END, check_position, locked
 from chatweb.services.owners import Owner
 from chatweb.services.pieces import Piece
@@ -79,6 +79,17 @@ END = (
     )
 )  # fmt: skip
 CONTENT = select(Message.status, Message.content).where(Message.id == bindparam("answer_id"))
+UNSEEN = (
+    update(Conversation)
+    .where(
+        Conversation.id.in_(
+            select(Message.conversation_id).where(
+                Message.id.in_(bindparam("answer_ids", expanding=True))
+            )
+        )
+    )
+    .values(unseen=True)
+)
 ORPHANS = (
     select(Message.id, Message.process_id, (Process.heartbeat == SIGNED_OFF).label("signed_off"))
     .join(Process, Process.id == Message.process_id)
@@ -123,6 +134,7 @@ def keep(
         ended = frozenset(each.answer_id for each in endings if _end(connection, process_id, each))
         if ended:
             pieces.forget(connection, list(ended))
+            changes.note_ends(connection, list(ended))
         stops = _stops(connection, process_id)
         connection.commit()
     return Kept(ended, over, stops)
@@ -193,7 +205,16 @@ def interrupt(orphans: Mapping[int, UUID]) -> None:
             text = pieces.text(connection, row.id)
             details = {**row.details, "reason": CUT}
             _end(connection, row.process_id, Ending(row.id, "interrupted", text, details))
-        pieces.forget(connection, [row.id for row in held])
+        ended = [row.id for row in held]
+        pieces.forget(connection, ended)
+        changes.note_ends(connection, ended)
+        connection.commit()
+
+
+def unseen(answer_ids: Sequence[int]) -> None:
+    """Note that answers have ended while nobody looked."""
+    with writing() as connection:
+        connection.execute(UNSEEN, {"answer_ids": answer_ids})
         connection.commit()
 
 
