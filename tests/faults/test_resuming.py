@@ -102,7 +102,7 @@ def test_a_worker_that_only_slept_leaves_it_to_the_other(
     send = person.begin("a question to a worker that falls asleep")
     assert send.conversation
     (writer,) = (pid for pid in server.worker_pids() if talks_to(pid, model.port))
-    wait_until(lambda: model.requests[0].sent > 40, seconds=20)
+    wait_until(lambda: model.requests and model.requests[0].sent > 40, seconds=20)
     rest_is_short(model, interval=0.1)
     psutil.Process(writer).suspend()
     try:
@@ -150,7 +150,7 @@ def test_a_death_of_all_processes_and_a_new_start(
     person = witness.person(server)
     model.script = LONG
     sends = [person.begin(f"question {number} before a death") for number in range(5)]
-    wait_until(lambda: all(each.sent > 30 for each in model.requests), seconds=20)
+    wait_until(lambda: [each.sent > 30 for each in model.requests] == [True] * 5, seconds=20)
     server.kill_master_and_workers()
     rest_is_short(model)
 
