@@ -71,7 +71,7 @@ def awake() -> UUID:
     :raises Unavailable: the database is away
     """
     machinery = _machinery()
-    machinery.scribe.be_alive()
+    machinery.be_ready()
     return machinery.process_id
 
 

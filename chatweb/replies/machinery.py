@@ -105,6 +105,15 @@ class Machinery:
                 self._titles = Titles(self.app, self.loop, self.endpoint, self.finisher)
             return self._titles
 
+    def be_ready(self) -> None:
+        """Have all that an answer needs. Making the engine takes a while, which must not come
+        between the commit of a question and its answer.
+
+        :raises Unavailable: the database is away
+        """
+        _ = self.engine
+        self.scribe.be_alive()
+
     def start(self, asked: Asked) -> None:
         """Produce an answer of this process, unless that was begun already."""
         with self._lock:

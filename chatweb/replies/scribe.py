@@ -17,6 +17,7 @@ from uuid import UUID
 
 from flask import Flask
 
+from chatweb.database.types import AnyRow
 from chatweb.replies.live import LiveText
 from chatweb.services import answers, changes
 from chatweb.services.answers import Ending
@@ -59,7 +60,7 @@ class Scribe:
         self._stop = stop
         self._live: dict[int, LiveText] = {}
         self._kept: dict[int, int] = {}
-        self._suspects: set[int] = set()
+        self._suspects: dict[int, float] = {}
         self._lock = threading.Lock()
         self._urgent = threading.Event()
         self._closing = False
@@ -217,9 +218,7 @@ class Scribe:
 
         After the database was away nobody's heart has beaten; so processes that have not been
         steady themselves for a while do not judge others yet, but look which of their own answers
-        others have ended meanwhile. An answer counts as left behind when it is seen twice: one that
-        was committed a moment ago may not have reached this process's list. Those of a process
-        that has signed off need neither.
+        others have ended meanwhile. Those of a process that has signed off need no judgement.
         """
         self._reaped = time.monotonic()
         if self._reaped - self._forgot > FORGET:
@@ -234,11 +233,19 @@ class Scribe:
         dead = {
             each.id: each.process_id
             for each in orphans
-            if each.signed_off or (steady and each.id in self._suspects)
+            if each.signed_off or (steady and self._is_left(each))
         }
-        self._suspects = {each.id for each in orphans}
+        seen = self._suspects if steady else {}
+        self._suspects = {each.id: seen.get(each.id, self._reaped) for each in orphans}
         if dead:
             self._settle(dict(islice(dead.items(), PORTION)))
+
+    def _is_left(self, orphan: AnyRow) -> bool:
+        """Whether an answer was seen before, as nobody's; one said to be ours long before: it may
+        have been committed a moment ago, by a thread that had no turn since."""
+        first_seen = self._suspects.get(orphan.id, float("inf"))
+        patience = answers.QUIET if orphan.process_id == self.process_id else 0.0
+        return self._reaped - first_seen >= patience
 
     def _retire(self) -> None:
         try:
