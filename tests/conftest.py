@@ -69,18 +69,15 @@ sys.addaudithook(refuse_the_world)
 def build_app(data_dir: Path, **settings: Any) -> Flask:
     """An application with these settings; neither the environment nor a ``.env`` adds to them.
 
-    The model is asked for answers only: who counts its requests is not to count titles.
+    How much may be asked is not limited: tests of everything else ask as fast as they can. The
+    model is asked for answers only: who counts its requests is not to count titles.
     """
     nothing = dict.fromkeys((each.name.upper() for each in fields(Settings)), "")
-    return create_app(
-        **{
-            **nothing,
-            "DATA_DIR": str(data_dir),
-            "LLM_BASE_URL": servers.NOWHERE,
-            "TITLES_BY_MODEL": "false",
-            **settings,
-        }
-    )
+    ours = {
+        **servers.UNLIMITED, "TITLES_BY_MODEL": "false",
+        "DATA_DIR": str(data_dir), "LLM_BASE_URL": servers.NOWHERE,
+    }  # fmt: skip
+    return create_app(**{**nothing, **ours, **settings})
 
 
 def close_app(app: Flask) -> None:

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from chatweb import replies
 from chatweb.blueprints import forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.limits import allowance
 from chatweb.blueprints.side import side
 from chatweb.services import conversations as service
 from chatweb.services import titles
@@ -37,7 +38,7 @@ def rename(conversation_id: UUID) -> Response | str:
 @conversations.post("/<uuid:conversation_id>/suggest-title")
 @open_to(OWNERS)
 def suggest_title(conversation_id: UUID) -> Response | str:
-    gist = titles.gist(owner(), conversation_id)
+    gist = titles.gist(owner(), conversation_id, allowance())
     title = replies.suggested_title(gist.said)
     titles.suggest(owner(), conversation_id, title, instead_of=gist.title)
     return named(conversation_id, "conversations/_suggested.html")

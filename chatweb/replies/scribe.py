@@ -19,7 +19,7 @@ from flask import Flask
 
 from chatweb.database.types import AnyRow
 from chatweb.replies.live import LiveText
-from chatweb.services import answers, changes
+from chatweb.services import answers, changes, limits
 from chatweb.services.answers import Ending
 from chatweb.services.errors import Unavailable
 from chatweb.services.pieces import Piece
@@ -43,7 +43,8 @@ PORTION = 50
 """So many of them are ended or taken up after one look: our own answers must not wait for long."""
 
 FORGET = 60.0
-"""Seconds between two times of forgetting changes that every page has heard of."""
+"""Seconds between two times of forgetting changes that every page has heard of, and counts of
+questions whose period is over."""
 
 
 class Scribe:
@@ -224,6 +225,7 @@ class Scribe:
         if self._reaped - self._forgot > FORGET:
             self._forgot = self._reaped
             changes.forget()
+            limits.forget()
         steady = self._reaped - self._steady_since >= answers.QUIET
         if not steady and (known := set(self._live)):
             self._drop(known - answers.written_by(self.process_id, list(known)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
@@ -9,8 +10,9 @@ from sqlalchemy import bindparam, select, update
 
 from chatweb.database import reading, retried, writing
 from chatweb.models import Conversation
-from chatweb.services import changes, conversations, messages
+from chatweb.services import changes, conversations, limits, messages
 from chatweb.services.conversations import locked
+from chatweb.services.limits import Allowance
 from chatweb.services.owners import Owner
 
 LATEST = 6
@@ -60,13 +62,18 @@ def improve(conversation_id: UUID, title: str) -> bool:
     return owner_id is not None
 
 
-def gist(owner: Owner, conversation_id: UUID) -> Gist:
-    """What a conversation has come to, for a new title.
+def gist(owner: Owner, conversation_id: UUID, allowance: Allowance) -> Gist:
+    """What a conversation has come to, for a new title; asking for it counts as a question.
 
     :raises NotFound: no such conversation of this owner
+    :raises TooMany: they have asked too much
     """
     found = conversations.find(owner, conversation_id)
-    return Gist(found.title, messages.leading_to(found.id, found.head, LATEST))
+    said = messages.leading_to(found.id, found.head, LATEST)
+    with writing() as connection:
+        limits.count(connection, owner, replace(allowance, answers_at_once=0))
+        connection.commit()
+    return Gist(found.title, said)
 
 
 def suggest(owner: Owner, conversation_id: UUID, title: str, *, instead_of: str) -> None:

@@ -15,6 +15,7 @@ from chatweb.replies import titles as title_calls
 from chatweb.services import conversations, questions
 from chatweb.services.asking import Asked
 from chatweb.services.errors import Conflict
+from chatweb.services.limits import UNLIMITED
 from chatweb.services.owners import Owner
 from tests import factories
 from tests.replies.writing import PATIENCE, Outage, row
@@ -106,7 +107,9 @@ class TestAfterTheFirstAnswer:
         model.script = Script()
 
         until_ended(
-            questions.retry(owner, asked.conversation_id, 2, uuid4(), replies.awake())
+            questions.retry(
+                owner, asked.conversation_id, 2, uuid4(), replies.awake(), UNLIMITED
+            )
         )  # fmt: skip
 
         wait_until(lambda: title_of(asked.conversation_id)[1] == "model", seconds=PATIENCE)

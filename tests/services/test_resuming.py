@@ -14,6 +14,7 @@ from chatweb.models import Message, ReplyPiece
 from chatweb.services import answers, questions, resuming
 from chatweb.services.answers import Ending
 from chatweb.services.asking import Asked
+from chatweb.services.limits import UNLIMITED
 from chatweb.services.owners import Owner
 from chatweb.services.pieces import Piece
 from tests import factories
@@ -78,7 +79,9 @@ class TestTakingUp:
         first = factories.answered(owner)
         later = factories.asked(owner, first.conversation_id, "And then?")
         factories.ended(later)
-        again = questions.retry(owner, first.conversation_id, 4, uuid4(), factories.process())
+        again = questions.retry(
+            owner, first.conversation_id, 4, uuid4(), factories.process(), UNLIMITED
+        )
 
         (taken,) = resuming.take_up(mine, factories.left(again)).taken
 

@@ -9,7 +9,8 @@ import pytest
 
 from chatweb.models import Change, Conversation
 from chatweb.services import conversations, titles
-from chatweb.services.errors import NotFound
+from chatweb.services.errors import NotFound, TooMany
+from chatweb.services.limits import UNLIMITED, Allowance
 from chatweb.services.owners import Owner
 from tests import factories
 
@@ -93,7 +94,7 @@ class TestSuggest:
 
     def test_leaves_one_that_was_chosen_meanwhile(self, owner: Owner) -> None:
         conversation_id = factories.answered(owner).conversation_id
-        gist = titles.gist(owner, conversation_id)
+        gist = titles.gist(owner, conversation_id, UNLIMITED)
         conversations.rename(owner, conversation_id, "Mine")
 
         titles.suggest(owner, conversation_id, BETTER, instead_of=gist.title)
@@ -103,7 +104,7 @@ class TestSuggest:
     def test_is_made_from_the_end_of_the_branch_shown(self, owner: Owner) -> None:
         conversation_id = factories.conversation(owner, 10)
 
-        gist = titles.gist(owner, conversation_id)
+        gist = titles.gist(owner, conversation_id, UNLIMITED)
 
         assert gist.title == "A long talk"
         assert [text for _, text in gist.said] == [factories.said(n) for n in range(5, 11)]
@@ -114,8 +115,22 @@ class TestSuggest:
 
         for nobodys in (conversation_id, uuid4()):
             with pytest.raises(NotFound):
-                titles.gist(stranger, nobodys)
+                titles.gist(stranger, nobodys, UNLIMITED)
             with pytest.raises(NotFound):
                 titles.suggest(stranger, nobodys, BETTER, instead_of="Why is the sky blue?")
 
         assert factories.rows(Conversation) == before
+
+    def test_counts_as_a_question(self, owner: Owner) -> None:
+        conversation_id = factories.answered(owner).conversation_id
+        allowance = Allowance(1, 2, 0)
+        for _ in range(2):
+            titles.gist(owner, conversation_id, allowance)
+
+        with pytest.raises(TooMany, match="2 questions a minute"):
+            titles.gist(owner, conversation_id, allowance)
+
+    def test_may_be_asked_for_while_an_answer_is_written(self, owner: Owner) -> None:
+        conversation_id = factories.begun(owner).conversation_id
+
+        assert titles.gist(owner, conversation_id, Allowance(1, 2, 0)).said
