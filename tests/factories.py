@@ -103,6 +103,11 @@ def ended(
     return exchange
 
 
+def left(*exchanges: Asked) -> dict[int, UUID]:
+    """Answers being written, each with its process: what is to be done when that is dead."""
+    return {each.answer_id: each.process_id for each in exchanges if each.process_id}
+
+
 def answered(
     owner: Owner, text: str = "Why is the sky blue?", answer: str = "Scattering."
 ) -> Asked:

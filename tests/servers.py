@@ -43,7 +43,8 @@ class Server:
 
     ``settings`` are those of the README, by name; nothing but them reaches the product.  Without
     ``LLM_BASE_URL`` the model is an address where nobody listens; an empty one is the local model.
-    How much may be asked is not limited unless they say so.
+    It is asked for answers only, not for titles, and how much may be asked is not limited, unless
+    they say so.
     """
 
     def __init__(self, *, workers: int = 1, migrate: bool = True, **settings: str) -> None:
@@ -57,6 +58,7 @@ class Server:
             "LLM_MODEL": "test",
             **UNLIMITED,
             "PORT": str(self.port),
+            "TITLES_BY_MODEL": "false",
             "WEB_CONCURRENCY": str(workers),
             **settings,
         }

@@ -152,7 +152,7 @@ class TestAnAnswerThatIsOverElsewhere:
     @pytest.mark.usefixtures("steady")
     def test_is_let_go_at_its_next_word(self, here: Writing, text_of: TextOf) -> None:
         asked, live = self.gained(here, text_of)
-        answers.interrupt([asked.answer_id])
+        answers.interrupt(factories.left(asked))
 
         live.append(", and more")
 
@@ -168,7 +168,7 @@ class TestAnAnswerThatIsOverElsewhere:
     ) -> None:
         asked, live = self.gained(here, text_of)
 
-        answers.interrupt([asked.answer_id])
+        answers.interrupt(factories.left(asked))
 
         assert live.over.wait(PATIENCE)
         assert live.text() == row(asked).content == "As far as it came"
