@@ -32,16 +32,8 @@ messages.addEventListener("htmx:after:swap", () => {
   reading = null;
 });
 
-// Streams. htmx connects again by itself, but only after a first success.
+// Streams
 const messageOf = (stream) => stream.closest(".message");
-function connectAgain({ target, detail }) {
-  const status = detail.ctx?.response?.status;
-  if (!target.matches(".stream") || (status < 500 && status !== 429)) return;
-  if (status) detail.ctx.hx = {};  // said below the answer, not in a notice as well
-  messageOf(target).dataset.connection = "lost";
-  setTimeout(() => htmx.trigger(target, "resume"), 2000);
-}
-for (const fault of ["htmx:error", "htmx:response:error"]) messages.addEventListener(fault, connectAgain);
 messages.addEventListener("htmx:sse:error", ({ target }) => { messageOf(target).dataset.connection = "lost"; });
 messages.addEventListener("htmx:sse:after:connection", ({ target }) => { delete messageOf(target).dataset.connection; });
 messages.addEventListener("htmx:sse:after:message", ({ target }) => {

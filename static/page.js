@@ -46,6 +46,17 @@ async function copy(button) {
   document.getElementById("announcer").textContent = "Copied.";
 }
 
+// Streams. htmx connects again by itself, but only after a first success.
+const isStream = (source) => source.matches?.("#feed, .stream");
+function connectAgain({ target, detail }) {
+  const status = detail.ctx?.response?.status;
+  if (!isStream(target) || (status < 500 && status !== 429)) return;
+  if (status) detail.ctx.hx = {};  // said below the answer, not in a notice as well
+  target.closest(".message")?.setAttribute("data-connection", "lost");
+  setTimeout(() => htmx.trigger(target, "resume"), 2000);
+}
+for (const fault of ["htmx:error", "htmx:response:error"]) document.addEventListener(fault, connectAgain);
+
 // Notices
 const notice = document.getElementById("notice");
 function notify(text) {
@@ -59,14 +70,14 @@ document.addEventListener("htmx:after:request", (event) => {
   if (ctx.response.raw.ok) {
     notice.replaceChildren();
     if (target.matches?.("#menu .rename")) target.parentElement.hidePopover();
-  } else if (!ctx.hx.retarget && !target.matches?.(".stream")) {
+  } else if (!ctx.hx.retarget && !isStream(target)) {
     event.preventDefault();  // the error page of a proxy in front of us: not into ours
     unreachable(ctx.sourceElement);
   }
 });
 document.addEventListener("htmx:error", ({ detail }) => {
   const source = detail.ctx?.sourceElement;
-  if (source && !source.matches(".stream")) unreachable(source);
+  if (source && !isStream(source)) unreachable(source);
 });
 
 document.addEventListener("click", ({ target }) => {
@@ -79,17 +90,17 @@ document.getElementById("theme").addEventListener("change", ({ target }) => keep
 
 // Whose button gives way to something else goes on there, or else at the box.
 let place = null;
-document.addEventListener("htmx:before:swap", () => { place = document.activeElement?.closest(".entry, .message, #composer"); });
+document.addEventListener("htmx:before:swap", () => { place = document.activeElement?.closest(".siblings, .entry, .message, #composer"); });
 document.addEventListener("htmx:after:swap", () => {
   if (!place || document.activeElement !== document.body) return;
   const next = document.getElementById(place.id) ?? document.getElementById("composer");
-  next?.querySelector(touch ? "a, button" : "a, button, textarea")?.focus({ preventScroll: true });
+  next?.querySelector(touch ? "a, button:enabled" : "a, button:enabled, textarea")?.focus({ preventScroll: true });
 });
 
 const refresh = () => { tellTimes(); offerCopies(); };
 refresh();
 setInterval(refresh, 5e3);
-document.addEventListener("htmx:after:swap", ({ target }) => { if (!target.matches?.(".stream")) refresh(); });
+document.addEventListener("htmx:after:swap", ({ target }) => { if (!isStream(target)) refresh(); });
 document.addEventListener("done", refresh);
 // A page taken from the browser's memory is stale: its form's number is used up, its stream is cut.
 addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from chatweb import replies
 from chatweb.blueprints import following, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.feed import PageNews
 from chatweb.blueprints.pages import back_to
 from chatweb.services import answers as answers_service
 from chatweb.services import messages
@@ -21,7 +22,9 @@ answers = Blueprint("answers", __name__, url_prefix="/c/<uuid:conversation_id>/m
 @open_to(OWNERS)
 def stream(conversation_id: UUID, position: int) -> Response:
     message = messages.find(owner(), conversation_id, position)
-    return following.stream(owner(), message, htmx.last_event_id())
+    # Pages have one connection: it brings them what changes elsewhere too.
+    news = PageNews(conversation_id) if "news" in request.args else None
+    return following.stream(owner(), message, htmx.last_event_id(), news)
 
 
 @answers.post("/<int:position>/stop")

@@ -13,7 +13,7 @@ from chatweb import replies
 from chatweb.blueprints import articles, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
 from chatweb.blueprints.composer import composer, longest
-from chatweb.blueprints.pages import back_to, render_page
+from chatweb.blueprints.pages import back_to, feed_of, render_page
 from chatweb.blueprints.side import current_row, side
 from chatweb.services import conversations, messages, questions
 from chatweb.services.asking import Asked
@@ -32,9 +32,9 @@ EXAMPLES = (
 @open_to(OWNERS)
 def new() -> str:
     return render_template(
-        "chat/page.html", conversation=None, messages=None, older=None, conversations=side(),
+        "chat/page.html", conversation=None, messages=None, older=None, conversations=side(owner()),
         composer=composer(), examples=[(text, uuid4()) for text in EXAMPLES],
-        deleted=just_deleted(),
+        deleted=just_deleted(), feed=feed_of(),
     )  # fmt: skip
 
 
@@ -81,6 +81,7 @@ def exchange(asked: Asked) -> dict[str, Any]:
         "row": current_row(conversation),
         "messages": missed(asked) + articles.exchange(asked),
         "composer": composer(conversation.id, asked.answer, asked.answer),
+        "feed": None,
     }
 
 
@@ -99,6 +100,8 @@ def missed(asked: Asked) -> Markup:
 @open_to(OWNERS)
 def page(conversation_id: UUID) -> str:
     conversation = conversations.find(owner(), conversation_id)
+    if conversation.unseen:
+        conversations.saw(owner(), conversation_id)
     return render_page(conversation, messages.outline(conversation_id, conversation.head))
 
 

@@ -21,7 +21,7 @@ conversations = Blueprint("conversations", __name__, url_prefix="/c")
 def recent() -> Any:
     if not htmx.wants_fragment():
         return redirect(url_for("history.page"), 303)
-    rows = side(request.args.get("before"))
+    rows = side(owner(), request.args.get("before"))
     return render_template("conversations/_rows.html", conversations=rows)
 
 
@@ -52,4 +52,4 @@ def restore(conversation_id: UUID) -> Response | str:
     if not htmx.wants_fragment():
         return redirect(url_for("chat.page", conversation_id=conversation_id), 303)
     row = service.find(owner(), conversation_id)
-    return render_template("history/_restored.html", row=row, conversations=side())
+    return render_template("history/_restored.html", row=row, conversations=side(owner()))

@@ -10,6 +10,7 @@ from flask import Response, copy_current_request_context, render_template
 from chatweb import replies
 from chatweb.blueprints import articles, connections, htmx
 from chatweb.blueprints.composer import composer
+from chatweb.blueprints.pages import feed_of
 from chatweb.blueprints.side import current_row
 from chatweb.rendering.growing import Growing
 from chatweb.services import branches, conversations, messages
@@ -58,17 +59,22 @@ class Telling:
         return htmx.event(change + rest) + htmx.event("", name="done")
 
 
-def stream(owner: Owner, message: Any, after: int | None) -> Response:
-    """Everything that brings a page from its open block at ``after`` to the end of an answer."""
+def stream(
+    owner: Owner, message: Any, after: int | None, news: replies.News | None = None
+) -> Response:
+    """Everything that brings a page from its open block at ``after`` to the end of an answer, and
+    ``news`` besides where no thread has to stay for it."""
     telling = Telling(owner, message)
     if message.status == "streaming" and connections.can_be_taken():
-        return htmx.event_stream(handed_over(telling, message, after))
+        return htmx.event_stream(handed_over(telling, message, after, news))
     return htmx.event_stream(told(telling, message, after))
 
 
-def handed_over(telling: Telling, message: Any, after: int | None) -> Iterator[str]:
+def handed_over(
+    telling: Telling, message: Any, after: int | None, news: replies.News | None
+) -> Iterator[str]:
     yield telling.sign_of_life  # the head goes out with it
-    replies.deliver(message.id, telling, after, connections.take())
+    replies.deliver(message.id, telling, after, connections.take(), news)
 
 
 def told(telling: Telling, message: Any, after: int | None) -> Iterator[str]:
@@ -99,6 +105,8 @@ def glimpses(message: Any) -> Iterator[replies.Glimpse]:
 def render_ended(owner: Owner, message: Any) -> str:
     """What else changes on the page when an answer has ended."""
     ended = messages.find(owner, message.conversation_id, message.position)
+    if ended.unseen:
+        conversations.saw(owner, message.conversation_id)
     conversation = conversations.Listed(
         ended.conversation_id, ended.title, ended.last_message_at, ended.running
     )
@@ -107,4 +115,5 @@ def render_ended(owner: Owner, message: Any) -> str:
     return render_template(
         "chat/_ended.html", conversation=conversation, message=foot,
         row=current_row(conversation), composer=composer(conversation.id, shown=ended.position),
+        feed=feed_of(conversation.id, ended.position),
     )  # fmt: skip

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flask import Blueprint, render_template, request
 
 from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.pages import feed_of
 from chatweb.blueprints.side import side
 from chatweb.services import conversations
 
@@ -23,7 +24,7 @@ def page() -> str:
     rows, more = conversations.recent(owner(), request.args.get("before"))
     return render_template(
         "history/page.html", groups=by_date(rows, zone(), datetime.now(UTC)), more=more,
-        conversations=side(), under=request.args.get("under"),
+        conversations=side(owner()), under=request.args.get("under"), feed=feed_of(),
     )  # fmt: skip
 
 

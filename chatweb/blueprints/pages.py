@@ -20,7 +20,7 @@ from chatweb.services.messages import Page
 def render_page(conversation: Any, outline: Page, below: Markup = Markup()) -> str:  # noqa: B008
     """The whole page, with a part of a branch and what is ``below`` it."""
     return render_template(
-        "chat/page.html", conversations=side(current=conversation.id),
+        "chat/page.html", conversations=side(owner(), current=conversation.id),
         **_shown(conversation, outline, below),
     )  # fmt: skip
 
@@ -41,9 +41,20 @@ def _shown(conversation: Any, outline: Page, below: Markup = Markup()) -> dict[s
         # On another branch: it can be stopped from here too.
         streaming = conversation.streaming
     return {
+        "feed": None if shown.streaming else feed_of(conversation.id, conversation.head, streaming),
         "conversation": conversation, "older": outline.older, "messages": shown.articles + below,
         "composer": composer(conversation.id, streaming, conversation.head),
     }  # fmt: skip
+
+
+def feed_of(
+    conversation_id: UUID | None = None, shown: int = 0, streaming: int | None = None
+) -> str:
+    """Where a page hears of what changes: what it shows up to which message, and which answer is
+    being written meanwhile on another branch."""
+    return url_for(
+        "feed.follow", conversation=conversation_id, shown=shown or None, streaming=streaming
+    )
 
 
 def back_to(conversation_id: UUID, position: int) -> Response:

@@ -10,8 +10,8 @@ from uuid import UUID
 from flask import render_template
 from markupsafe import Markup
 
-from chatweb.blueprints.access import owner
 from chatweb.services import conversations
+from chatweb.services.owners import Owner
 
 KEPT = 5_000
 """Rows remembered, of some 500 bytes each: most pages show the same ones again."""
@@ -24,9 +24,9 @@ class Side(NamedTuple):
     more: str | None
 
 
-def side(before: str | None = None, current: UUID | None = None) -> Side:
-    """The newest conversations of whoever asks; ``current`` is the one on the page."""
-    found, more = conversations.recent(owner(), before)
+def side(owner: Owner, before: str | None = None, current: UUID | None = None) -> Side:
+    """The newest conversations of an owner; ``current`` is the one on the page."""
+    found, more = conversations.recent(owner, before)
     return Side(rows(found, current), more)
 
 
@@ -34,7 +34,8 @@ def rows(found: Iterable[Any], current: UUID | None = None) -> Markup:
     # As a number: a UUID is compared in Python, and this is done for each row of each page.
     current_id = current.int if current else None
     html = [
-        row(number := each.id.int, each.title, each.running, number == current_id) for each in found
+        row(number := each.id.int, each.title, each.running, each.unseen, number == current_id)
+        for each in found
     ]
     # Markup.join would escape each of them once more.
     return Markup("".join(html))  # noqa: S704
@@ -46,7 +47,8 @@ def current_row(conversation: Any) -> Markup:
 
 
 @lru_cache(KEPT)
-def row(id: int, title: str, running: bool, current: bool) -> Markup:
+def row(id: int, title: str, running: bool, unseen: bool, current: bool) -> Markup:
     """One row; made by the template, which escapes."""
     listed = {"id": UUID(int=id), "title": title, "running": running}
+    listed["unseen"] = unseen and not current
     return Markup(render_template("conversations/_row.html", row=listed, current=current))  # noqa: S704

@@ -16,6 +16,7 @@ from flask import Flask, current_app
 
 from chatweb.llm.client import Endpoint
 from chatweb.replies.delivery import Telling
+from chatweb.replies.feeds import News
 from chatweb.replies.live import Glimpse, LiveText
 from chatweb.replies.machinery import Home, Machinery
 from chatweb.services import answers
@@ -24,9 +25,11 @@ from chatweb.services.asking import Asked
 __all__ = [
     "Glimpse",
     "LiveText",
+    "News",
     "Telling",
     "awake",
     "deliver",
+    "feed",
     "init_app",
     "look_after",
     "shut_down",
@@ -76,10 +79,19 @@ def watching(answer_id: int) -> AbstractContextManager[LiveText]:
     return _machinery().watching(answer_id)
 
 
-def deliver(answer_id: int, telling: Telling, after: int | None, connection: socket.socket) -> None:
+def deliver(
+    answer_id: int, telling: Telling, after: int | None, connection: socket.socket,
+    news: News | None = None,
+) -> None:  # fmt: skip
     """Tell an answer in progress to the reader behind ``connection``, which is ours from now on,
-    and close it at the end; ``after`` is the offset of the open block that the reader has."""
-    _machinery().delivery.add(answer_id, telling, after, connection)
+    and close it at the end; ``after`` is the offset of the open block that the reader has, ``news``
+    what it is told besides."""
+    _machinery().delivery.add(answer_id, telling, after, connection, news)
+
+
+def feed(news: News, connection: socket.socket) -> None:
+    """Tell a page its news through ``connection``, which is ours from now on."""
+    _machinery().delivery.feeds.add(news, connection)
 
 
 def text_so_far(answer_id: int) -> str:

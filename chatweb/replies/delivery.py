@@ -12,20 +12,15 @@ import logging
 import socket
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+from chatweb.replies.feeds import Feeds, News, Render
 from chatweb.replies.live import HEARTBEAT, PACE, LiveText
 from chatweb.replies.loop import Loop
+from chatweb.replies.readers import LAST_CHUNK, Reader, chunk
 
 logger = logging.getLogger(__name__)
-
-FARTHEST_BEHIND = 1024 * 1024
-"""Bytes not yet taken by a reader's connection after which it is cut: its page comes back."""
-
-LEAVING = 10.0
-"""Seconds a reader has to take what was written to it at the end."""
 
 SHARE = 3
 """A round of looks rests so many times as long as it took, and ``PACE`` at the least."""
@@ -61,29 +56,33 @@ class Telling(Protocol):
 class Delivery:
     """Every connection of this process whose reader follows an answer."""
 
-    def __init__(self, loop: Loop, watching: Watching) -> None:
+    def __init__(self, loop: Loop, watching: Watching, feeds: Feeds, render: Render) -> None:
+        self.feeds = feeds
         self._loop = loop
         self._watching = watching
         self._channels: dict[int, Channel] = {}
         self._closing = False
         self._rounds: asyncio.Task[None] | None = None
-        self._finisher = ThreadPoolExecutor(1, thread_name_prefix="finisher")
+        self._render = render
 
     def add(
-        self, answer_id: int, telling: Telling, after: int | None, connection: socket.socket
-    ) -> None:
-        """Write what comes to ``connection``, from now on ours, until the end of the answer."""
-        self._loop.call(self._add, answer_id, telling, after, connection)
+        self, answer_id: int, telling: Telling, after: int | None, connection: socket.socket,
+        news: News | None = None,
+    ) -> None:  # fmt: skip
+        """Write what comes to ``connection``, from now on ours, until the end of the answer;
+        ``news`` is told besides."""
+        self._loop.call(self._add, answer_id, telling, after, connection, news)
 
     def _add(
-        self, answer_id: int, telling: Telling, after: int | None, connection: socket.socket
-    ) -> None:
+        self, answer_id: int, telling: Telling, after: int | None, connection: socket.socket,
+        news: News | None,
+    ) -> None:  # fmt: skip
         if self._closing:
             return connection.close()
         channel = self._channels.get(answer_id)
         if channel is None:
             channel = self._channels[answer_id] = Channel(self, answer_id, telling)
-        channel.connecting(asyncio.ensure_future(channel.join(after, connection)))
+        channel.connecting(asyncio.ensure_future(channel.join(after, connection, news)))
         if self._rounds is None or self._rounds.done():
             self._rounds = asyncio.ensure_future(self._look())
 
@@ -106,7 +105,7 @@ class Delivery:
         self._loop.call(function)
 
     async def rest(self, telling: Telling) -> str:
-        return await asyncio.get_running_loop().run_in_executor(self._finisher, telling.rest)
+        return await self._render(telling.rest)
 
     def wait_for_ends(self, patience: float) -> None:
         """Wait at most ``patience`` seconds until nobody follows an answer here any more."""
@@ -117,7 +116,6 @@ class Delivery:
     def close(self, timeout: float = 2.0) -> None:
         """Deliver the ends there are, and let all other readers go: their pages come back."""
         self._loop.run(self._wind_up(), timeout)
-        self._finisher.shutdown(wait=False, cancel_futures=True)
 
     async def _wind_up(self) -> None:
         self._closing = True
@@ -130,6 +128,7 @@ class Delivery:
         await asyncio.gather(*endings, return_exceptions=True)
         for channel in channels:
             channel.close()
+        self.feeds.close()
 
 
 class Channel:
@@ -142,7 +141,7 @@ class Channel:
         self._telling = telling
         self._closed = False
         self._connecting: set[asyncio.Future[None]] = set()
-        self._readers: set[Reader] = set()
+        self._readers: set[Follower] = set()
         self._known = 0
         self._spoke = asyncio.get_running_loop().time()
         self._watch = delivery.watch(answer_id)
@@ -153,8 +152,8 @@ class Channel:
         self._connecting.add(reader)
         reader.add_done_callback(self._connecting.discard)
 
-    async def join(self, after: int | None, connection: socket.socket) -> None:
-        reader = Reader(self, after)
+    async def join(self, after: int | None, connection: socket.socket, news: News | None) -> None:
+        reader = Follower(self, after)
         loop = asyncio.get_running_loop()
         await loop.connect_accepted_socket(lambda: reader, connection)
         if self._closed:
@@ -162,6 +161,8 @@ class Channel:
         self._readers.add(reader)
         self.look()
         self._send("")
+        if news:
+            self._delivery.feeds.join(reader, news)
 
     def leave(self, reader: Reader) -> None:
         self._readers.discard(reader)
@@ -239,39 +240,10 @@ class Channel:
         self.close()
 
 
-class Reader(asyncio.Protocol):
-    """One connection; ``after`` is the offset of the open block that its page has."""
-
-    transport: asyncio.Transport
+class Follower(Reader):
+    """A reader of an answer; ``after`` is the offset of the open block that its page has."""
 
     def __init__(self, channel: Channel, after: int | None) -> None:
+        super().__init__(channel.leave)
         self.after = after
         self.is_up_to_date = False
-        self._channel = channel
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = transport  # type: ignore[assignment]
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self._channel.leave(self)
-
-    def write(self, data: bytes) -> None:
-        if not data:
-            return
-        self.transport.write(data)
-        if self.transport.get_write_buffer_size() > FARTHEST_BEHIND:
-            self.transport.abort()
-
-    def close(self) -> None:
-        """Close when what was written has been taken, but do not wait for it for ever."""
-        self.transport.close()
-        asyncio.get_running_loop().call_later(LEAVING, self.transport.abort)
-
-
-LAST_CHUNK = b"0\r\n\r\n"
-
-
-def chunk(text: str) -> bytes:
-    """``text`` as one chunk of an HTTP/1.1 body whose head was sent; nothing for nothing."""
-    data = text.encode()
-    return b"%x\r\n%s\r\n" % (len(data), data) if data else b""

@@ -51,6 +51,7 @@ class LiveText:
         self.over = threading.Event()
         self.end: End | None = None
         self.seen_by_stopper: int | None = None
+        self._followers = 0
         self._hears: Callable[[], None] | None = None
         self._lock = threading.Lock()
         self._parts = [text] if text else []
@@ -97,6 +98,11 @@ class LiveText:
         if hears := self._hears:
             hears()
 
+    @property
+    def is_followed(self) -> bool:
+        """Whether anybody in this process reads it at this moment."""
+        return self._hears is not None or self._followers > 0
+
     def follow(self) -> Iterator[Glimpse]:
         """The text whenever it has grown, until its end."""
         self._count(1)
@@ -105,10 +111,10 @@ class LiveText:
         finally:
             self._count(-1)
 
-    @classmethod
-    def _count(cls, change: int) -> None:
-        with cls._counting:
-            cls.readers += change
+    def _count(self, change: int) -> None:
+        with LiveText._counting:
+            LiveText.readers += change
+            self._followers += change
 
     def _glimpses(self) -> Iterator[Glimpse]:
         while not self.begun.wait(HEARTBEAT):

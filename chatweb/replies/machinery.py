@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 from uuid import uuid4
 
 from flask import Flask
@@ -16,6 +19,7 @@ from chatweb.llm import prompts
 from chatweb.llm.client import Endpoint
 from chatweb.replies.delivery import Delivery
 from chatweb.replies.engine import BROKEN, STOPPED, Engine
+from chatweb.replies.feeds import Feeds
 from chatweb.replies.live import End, LiveText
 from chatweb.replies.loop import Loop
 from chatweb.replies.scribe import Scribe
@@ -42,6 +46,7 @@ class Machinery:
         self._loop: Loop | None = None
         self._engine: Engine | None = None
         self._delivery: Delivery | None = None
+        self._finisher: ThreadPoolExecutor | None = None
 
     @property
     def loop(self) -> Loop:
@@ -62,7 +67,13 @@ class Machinery:
     def delivery(self) -> Delivery:
         with self._lock:
             if self._delivery is None:
-                self._delivery = Delivery(self.loop, self.watching)
+                finisher = self._finisher = ThreadPoolExecutor(2, thread_name_prefix="finisher")
+
+                def render(function: Callable[..., str], *args: Any) -> asyncio.Future[str]:
+                    return asyncio.get_running_loop().run_in_executor(finisher, function, *args)
+
+                feeds = Feeds(self.loop, self.tailer.lookout, render)
+                self._delivery = Delivery(self.loop, self.watching, feeds, render)
             return self._delivery
 
     def start(self, asked: Asked) -> None:
@@ -122,6 +133,8 @@ class Machinery:
         self.scribe.close()
         if self._delivery:
             self._delivery.close()
+        if self._finisher:
+            self._finisher.shutdown(wait=False, cancel_futures=True)
         self.tailer.close()
         if self._loop:
             self._loop.close()

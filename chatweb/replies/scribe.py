@@ -16,7 +16,7 @@ from uuid import UUID
 from flask import Flask
 
 from chatweb.replies.live import LiveText
-from chatweb.services import answers
+from chatweb.services import answers, changes
 from chatweb.services.answers import Ending
 from chatweb.services.errors import Unavailable
 from chatweb.services.pieces import Piece
@@ -36,6 +36,9 @@ AWAKE = 10.0
 REAP = 1.0
 """Seconds between two looks for answers of dead processes."""
 
+FORGET = 60.0
+"""Seconds between two times of forgetting changes that every page has heard of."""
+
 
 class Scribe:
     """Keeps the live answers of this process. ``stop`` ends one whose reader asked for it."""
@@ -51,7 +54,7 @@ class Scribe:
         self._urgent = threading.Event()
         self._closing = False
         self._beaten = self._steady_since = float("-inf")
-        self._active = self._reaped = time.monotonic()
+        self._active = self._reaped = self._forgot = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
         self._thread.start()
 
@@ -136,6 +139,10 @@ class Scribe:
                 self._stop(live, seen)
 
     def _keep(self, gained: list[Piece], endings: list[Ending], beat: bool) -> Mapping[int, int]:
+        ending_ids = [each.answer_id for each in endings]
+        if unseen := [each for each in ending_ids if not self._live[each].is_followed]:
+            # Before their end: who follows them in another process can then say that it was seen.
+            answers.unseen(unseen)
         kept = answers.keep(self.process_id, gained, endings, heartbeat=beat)
         if beat:
             self._note_beat()
@@ -190,6 +197,9 @@ class Scribe:
         committed a moment ago may not have reached this process's list.
         """
         self._reaped = time.monotonic()
+        if self._reaped - self._forgot > FORGET:
+            self._forgot = self._reaped
+            changes.forget()
         steady = self._reaped - self._steady_since >= answers.QUIET
         if not steady and (known := set(self._live)):
             self._drop(known - answers.streaming(list(known)))

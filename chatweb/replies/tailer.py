@@ -1,4 +1,4 @@
-"""The tailer: one thread per process follows every watched answer that lives elsewhere.
+"""The tailer: one thread per process follows what happens elsewhere and is watched here.
 
 One query per tick, whatever their number; readers of this process then follow a mirror of the
 text, just as they follow a text that is produced here.
@@ -16,6 +16,7 @@ from itertools import groupby
 from flask import Flask
 
 from chatweb.replies.live import LiveText
+from chatweb.replies.lookout import Lookout
 from chatweb.services import answers
 from chatweb.services.errors import Unavailable
 
@@ -34,6 +35,7 @@ class Tailer:
     """Mirrors of answers that other processes write."""
 
     def __init__(self, app: Flask) -> None:
+        self.lookout = Lookout(self._wake)
         self._app = app
         self._mirrors: dict[int, LiveText] = {}
         self._watchers: dict[int, int] = {}
@@ -48,10 +50,7 @@ class Tailer:
         with self._lock:
             mirror = self._mirrors.setdefault(answer_id, LiveText(answer_id))
             self._watchers[answer_id] = self._watchers.get(answer_id, 0) + 1
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="tailer", daemon=True)
-                self._thread.start()
-        self._wanted.set()
+        self._wake()
         try:
             yield mirror
         finally:
@@ -59,6 +58,13 @@ class Tailer:
                 self._watchers[answer_id] -= 1
                 if not self._watchers[answer_id]:
                     del self._watchers[answer_id], self._mirrors[answer_id]
+
+    def _wake(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="tailer", daemon=True)
+                self._thread.start()
+        self._wanted.set()
 
     def close(self) -> None:
         self._closing = True
@@ -69,10 +75,11 @@ class Tailer:
     def _run(self) -> None:
         with self._app.app_context():
             while not self._closing:
+                # Before looking: who comes after the look is heard by the wait.
+                self._wanted.clear()
                 with self._lock:
                     growing = [each for each in self._mirrors.values() if not each.over.is_set()]
-                if not growing:
-                    self._wanted.clear()
+                if not growing and not self.lookout.is_needed:
                     self._wanted.wait(IDLE)
                     continue
                 self._turn(growing)
@@ -81,18 +88,23 @@ class Tailer:
 
     def _turn(self, growing: list[LiveText]) -> None:
         try:
-            news = answers.followed({each.answer_id: len(each) for each in growing})
-            found = {each.answer_id: each for each in growing}
-            for answer_id, rows in groupby(news, lambda row: row.id):
-                self._take(found.pop(answer_id), list(rows))
-            for removed in found.values():
-                removed.finish()
+            self.lookout.look()
+            if growing:
+                self._follow(growing)
         except Unavailable as away:
             logger.warning("answers of other processes cannot be followed: %s", away)
             time.sleep(TICK)
         except Exception:
             logger.exception("the tailer stumbled")
             time.sleep(TICK)
+
+    def _follow(self, growing: list[LiveText]) -> None:
+        news = answers.followed({each.answer_id: len(each) for each in growing})
+        found = {each.answer_id: each for each in growing}
+        for answer_id, rows in groupby(news, lambda row: row.id):
+            self._take(found.pop(answer_id), list(rows))
+        for removed in found.values():
+            removed.finish()
 
     def _take(self, mirror: LiveText, rows: list) -> None:  # type: ignore[type-arg]
         if rows[0].status != "streaming":

@@ -24,8 +24,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from chatweb.database import reading, writing
 from chatweb.database.types import AnyRow, BigId, now_seconds
-from chatweb.models import Message, Process, ReplyPiece
-from chatweb.services import pieces
+from chatweb.models import Conversation, Message, Process, ReplyPiece
+from chatweb.services import changes, pieces
 from chatweb.services.conversations import TO_THE_END, check_position, locked
 from chatweb.services.owners import Owner
 from chatweb.services.pieces import Piece
@@ -71,6 +71,17 @@ END = (
         ended_at=bindparam("now"), process_id=null(), stop_at=null(),
     )
 )  # fmt: skip
+UNSEEN = (
+    update(Conversation)
+    .where(
+        Conversation.id.in_(
+            select(Message.conversation_id).where(
+                Message.id.in_(bindparam("answer_ids", expanding=True))
+            )
+        )
+    )
+    .values(unseen=True)
+)
 ORPHANS = (
     select(Message.id, Message.process_id)
     .join(Process, Process.id == Message.process_id)
@@ -115,6 +126,8 @@ def keep(
         ended = frozenset(each.answer_id for each in endings if _end(connection, each))
         if endings:
             pieces.forget(connection, [each.answer_id for each in endings])
+        if ended:
+            changes.note_ends(connection, list(ended))
         stops = _stops(connection, process_id)
         connection.commit()
     return Kept(ended, over, stops)
@@ -182,6 +195,14 @@ def interrupt(answer_ids: Sequence[int]) -> None:
             text = pieces.text(connection, answer_id)
             _end(connection, Ending(answer_id, "interrupted", text, {"reason": CUT}))
         pieces.forget(connection, answer_ids)
+        changes.note_ends(connection, answer_ids)
+        connection.commit()
+
+
+def unseen(answer_ids: Sequence[int]) -> None:
+    """Note that answers have ended while nobody looked."""
+    with writing() as connection:
+        connection.execute(UNSEEN, {"answer_ids": answer_ids})
         connection.commit()
 
 

@@ -76,6 +76,7 @@ WAY = _way()
 class Siblings:
     """A message among its siblings: the how-manieth of how many, and their positions."""
 
+    first: int
     number: int
     count: int
     previous: int | None
@@ -119,7 +120,7 @@ def siblings(
 
 def _among(family: list[int], index: int) -> Siblings:
     return Siblings(
-        index + 1, len(family), family[index - 1] if index else None,
+        family[0], index + 1, len(family), family[index - 1] if index else None,
         family[index + 1] if index + 1 < len(family) else None, family[-1],
     )  # fmt: skip
 

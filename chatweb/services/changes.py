@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from chatweb.database import reading, writing
 from chatweb.database.types import AnyRow, now_seconds
@@ -27,10 +27,16 @@ NOTE_ENDS = insert(Change).from_select(
     ),
 )
 SINCE = (
-    select(Change.id, Change.owner_id, Change.conversation_id)
+    select(
+        Change.id,
+        Change.owner_id,
+        Change.conversation_id,
+        (now_seconds() - Change.made_at).label("age"),
+    )
     .where(Change.id > bindparam("number"))
     .order_by(Change.id)
 )
+NEWEST = select(func.max(Change.id))
 LATELY = (
     select(Change.conversation_id)
     .where(Change.owner_id == bindparam("owner_id"))
@@ -50,9 +56,16 @@ def note_ends(connection: Connection, answer_ids: Sequence[int]) -> None:
 
 
 def since(number: int) -> Sequence[AnyRow]:
-    """Everybody's changes after the one of this number: rows of id, owner and conversation."""
+    """Everybody's changes after the one of this number: rows of id, owner, conversation and
+    age in seconds."""
     with reading() as connection:
         return connection.execute(SINCE, {"number": number}).all()
+
+
+def newest() -> int:
+    """The number of the newest change that can be seen; 0 when there is none."""
+    with reading() as connection:
+        return connection.execute(NEWEST).scalar() or 0
 
 
 def lately(owner_id: UUID) -> Sequence[UUID]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,9 +13,9 @@ from sqlalchemy import Connection, bindparam, exists, select, tuple_, update
 from chatweb.database import reading, writing
 from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Message
-from chatweb.services import texts
+from chatweb.services import changes, texts
 from chatweb.services.cursors import Cursor
-from chatweb.services.errors import NotFound
+from chatweb.services.errors import NotFound, Unavailable
 from chatweb.services.owners import Owner
 
 PAGE = 50
@@ -36,6 +37,7 @@ ROW = (
     Conversation.message_count,
     Conversation.head,
     Conversation.last_message_at,
+    Conversation.unseen,
 )
 
 STREAMING = (
@@ -53,11 +55,16 @@ NEWEST = (
         Conversation.title,
         Conversation.last_message_at,
         Conversation.message_count,
+        Conversation.unseen,
         RUNNING.label("running"),
     )
     .where(Conversation.owner_id == bindparam("owner_id"), Conversation.status == "active")
     .order_by(Conversation.last_message_at.desc(), Conversation.id.desc())
     .limit(bindparam("limit"))
+)
+AMONG = select(*ROW, RUNNING.label("running")).where(
+    Conversation.id.in_(bindparam("ids", expanding=True)),
+    Conversation.owner_id == bindparam("owner_id"),
 )
 OLDER = NEWEST.where(
     tuple_(Conversation.last_message_at, Conversation.id)
@@ -75,6 +82,7 @@ class Listed(NamedTuple):
     title: str
     last_message_at: datetime
     running: bool
+    unseen: bool = False
 
 
 def find(owner: Owner, conversation_id: UUID) -> AnyRow:
@@ -106,6 +114,26 @@ def recent(
     return rows[:limit], str(Cursor(last.last_message_at, last.id))
 
 
+def among(owner: Owner, conversation_ids: Collection[UUID]) -> Sequence[AnyRow]:
+    """Those of ``conversation_ids`` that are the owner's, deleted ones too, in any order."""
+    with reading() as connection:
+        return connection.execute(
+            AMONG, {"ids": list(conversation_ids), "owner_id": owner.id}
+        ).all()  # fmt: skip
+
+
+def saw(owner: Owner, conversation_id: UUID) -> None:
+    """Its owner has seen how the answers ended; while nothing can be written that stays unsaid."""
+    with suppress(Unavailable), writing() as connection:
+        connection.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation_id, Conversation.owner_id == owner.id)
+            .values(unseen=False)
+        )
+        changes.note(connection, owner.id, conversation_id)
+        connection.commit()
+
+
 def rename(owner: Owner, conversation_id: UUID, title: str) -> None:
     """Give a conversation the title a person chose; trimmed to one line of 120 characters.
 
@@ -118,6 +146,7 @@ def rename(owner: Owner, conversation_id: UUID, title: str) -> None:
             .where(Conversation.id == conversation_id)
             .values(title=texts.title(title), title_source="person")
         )
+        changes.note(connection, owner.id, conversation_id)
         connection.commit()
 
 
@@ -136,6 +165,7 @@ def delete(owner: Owner, conversation_id: UUID) -> None:
             .where(Message.conversation_id == conversation_id, Message.status == "streaming")
             .values(stop_at=TO_THE_END)
         )
+        changes.note(connection, owner.id, conversation_id)
         connection.commit()
 
 
@@ -153,6 +183,7 @@ def restore(owner: Owner, conversation_id: UUID) -> None:
         )
         if not result.rowcount:
             locked(connection, owner, conversation_id)
+        changes.note(connection, owner.id, conversation_id)
         connection.commit()
 
 

@@ -73,6 +73,7 @@ ONE = (
         Conversation.title,
         Conversation.last_message_at,
         Conversation.message_count,
+        Conversation.unseen,
         RUNNING.label("running"),
     )
     .join(Conversation, Conversation.id == Message.conversation_id)

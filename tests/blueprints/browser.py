@@ -52,7 +52,7 @@ class Browser:
 
     def watch(self, page: LivePage) -> None:
         """Let a page follow its answer; one that had ended before the page came needs no stream."""
-        if page.tree.select_one("[hx-sse\\:connect]"):
+        if page.tree.select_one(".stream"):
             page.follow(self.get(page.stream).text)
 
     def talk(self, text: str = "Why is the sky blue?") -> UUID:

@@ -33,7 +33,7 @@ class LivePage:
     @property
     def stream(self) -> str:
         """Where the page connects to."""
-        return str(self.one("[hx-sse\\:connect]")["hx-sse:connect"])
+        return str(self.one(".stream")["hx-sse:connect"])
 
     def text(self, position: int) -> str:
         """The words of a message."""
@@ -60,7 +60,7 @@ class LivePage:
         """All of a stream; its end does what conversation.js does."""
         for event in events(stream):
             if event.get("event") == "done":
-                connection = self.one("[hx-sse\\:connect]")
+                connection = self.one(".stream")
                 message = connection.find_parent(class_="message")
                 foot = message.select_one(".foot") if message else None
                 assert message

@@ -49,7 +49,7 @@ def growing(app: Flask, browser: Browser, model: ScriptedModel) -> UUID:
 
 def pages_meanwhile(browser: Browser, conversation: UUID) -> Iterator[LivePage]:
     """Pages opened again and again while the answer comes."""
-    while (page := browser.page(f"/c/{conversation}")).tree.select("[hx-sse\\:connect]"):
+    while (page := browser.page(f"/c/{conversation}")).tree.select(".stream"):
         yield page
 
 
