@@ -16,6 +16,7 @@ ROWS = {
     "letters": asking.letters,
     "chats": chats.chats,
     "writes": keeping.writes,
+    "crowds": keeping.crowds,
     "wire": keeping.wire,
 }
 

@@ -76,7 +76,8 @@ class Place:
         if self.was_clear:
             self.killed = now
         for victim in victims:
-            victim.kill()
+            with suppress(psutil.NoSuchProcess):
+                victim.kill()
         return now
 
     def workers(self) -> list[psutil.Process]:

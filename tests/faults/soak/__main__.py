@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import threading
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from random import Random
 
 from tests.faults.invariants import violations
 from tests.faults.places import KINDS, Place, place
 from tests.faults.soak.askers import MARK, Asker
-from tests.faults.soak.telling import counted, finish, say, shown, tell
+from tests.faults.soak.telling import counted, finish, say, tell
 from tests.faults.soak.weather import Weather, watch_health
 from tests.faults.witness import Witness
 
@@ -30,69 +30,64 @@ def soak(place: Place, minutes: float, people: int, seed: int) -> list[str]:
     witness.history.secrets.append(MARK)
     leaving = threading.Event()
     askers = [Asker(place, witness, f"{seed}-{each}", leaving) for each in range(people)]
+    weather = Weather(place, witness, Random(seed), say)
     before = place.megabytes()
-    began = time.monotonic()
-
-    def progress(trouble: str) -> None:
-        sends = list(witness.history.sends)
-        done = sum(send.acknowledged for send in sends)
-        minute, second = divmod(int(time.monotonic() - began), 60)
-        say(f"{minute:3}:{second:02}  {done:6} of {len(sends)} forms acknowledged; {trouble}")
-
-    weather = Weather(place, witness, Random(seed), progress)
-    with ThreadPoolExecutor(people + 1) as pool:
-        lives = [pool.submit(asker.live) for asker in askers]
+    with ThreadPoolExecutor(2 * people + 1) as pool:
+        lives = [pool.submit(life) for asker in askers for life in asker.lives()]
         lives.append(pool.submit(watch_health, place, witness, leaving))
-        wrong = weathered(weather, began + 60 * minutes, leaving, lives)
-        progress("the last trouble is over")
-    return wrong + judged(place, witness, weather, before, Random(seed))
+        wrong = weathered(weather, 60 * minutes, leaving) + broken_off(lives)
+    ended = waited_for_the_end(witness)
+    wrong += looked_at(place, witness, Random(seed))
+    found = witness.stored()
+    order = [each for each in violations(witness.history, found) if each.startswith("I2")]
+    tell(
+        counted(witness.history, found)
+        | {
+            "news that other tabs heard": sum(asker.news for asker in askers),
+            "order errors": len(order),
+            f"still streaming {ENDED_WITHIN} s after": witness.streaming(),
+            "the last answer ended after": f"{ended:.1f} s",
+            "memory of the server": f"{before:.0f} MB, at last {place.megabytes():.0f} MB",
+        }
+        | weather.told()
+    )
+    return wrong
 
 
-def weathered(
-    weather: Weather, until: float, leaving: threading.Event, lives: list[Future[None]]
-) -> list[str]:
+def weathered(weather: Weather, seconds: float, leaving: threading.Event) -> list[str]:
     """Until the end of the trouble; afterwards everybody leaves, whatever happened."""
-    wrong = []
     try:
-        weather.run(until)
-    except (TimeoutError, AssertionError, RuntimeError) as error:
-        wrong.append(f"the server did not come back: {error}")
+        weather.run(seconds)
+    except (AssertionError, OSError, RuntimeError) as error:
+        # Put right by hand, so that it can be said what was lost.
         if weather.place.cluster:
-            weather.place.cluster.resume()
+            weather.place.cluster.restart()
+        weather.place.server.restart()
+        return [f"it did not come back: {error!r}"]
     finally:
         leaving.set()
-    for life in lives:
-        if error := life.exception(60):
-            wrong.append(f"somebody's life broke off: {error!r}")
-    return wrong
+    return []
 
 
-def judged(
-    place: Place, witness: Witness, weather: Weather, before: float, random: Random
-) -> list[str]:
-    ended = time.monotonic()
+def broken_off(lives: list[Future[None]]) -> list[str]:
+    errors = [life.exception() for life in as_completed(lives)]
+    return [f"somebody's life broke off: {error!r}" for error in errors if error]
+
+
+def waited_for_the_end(witness: Witness) -> float:
+    """Wait for the last answer, and say for how many seconds."""
+    began = time.monotonic()
     with suppress(TimeoutError):
         witness.until_ended(ENDED_WITHIN)
-    waited = time.monotonic() - ended
+    return time.monotonic() - began
+
+
+def looked_at(place: Place, witness: Witness, random: Random) -> list[str]:
+    """Compare what pages show, of many conversations, with what is stored; all that is wrong."""
     found = witness.stored()
-    conversations = sorted({each.id for each in found.conversations})
-    some = random.sample(conversations, min(LOOKED_AT, len(conversations)))
-    witness.look(found, set(some))
-    wrong = witness.findings(place.server, found)
-    order = sum(each.startswith("I2") for each in violations(witness.history, found))
-    figures = counted(witness.history, found) | {
-        "order errors": order,
-        f"still streaming {ENDED_WITHIN} s after": witness.streaming(),
-        "the last answer ended after": f"{waited:.1f} s",
-        "conversations looked at, every branch": len(some),
-        "troubles": f"{weather.counts.total()}: {shown(weather.counts)}",
-        "longest recoveries": ", ".join(
-            f"{seconds:.1f} s ({name})" for seconds, name in sorted(weather.recoveries)[-3:][::-1]
-        ),
-        "memory of the server": f"{before:.0f} MB, at last {place.megabytes():.0f} MB",
-    }
-    tell(figures)
-    return wrong
+    conversations = sorted(each.id for each in found.conversations)
+    witness.look(found, set(random.sample(conversations, min(LOOKED_AT, len(conversations)))))
+    return witness.findings(place.server, found)
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from uuid import UUID
 from bs4 import Tag
 
 from tests.faults.histories import Send
-from tests.faults.people import Line, Person
+from tests.faults.people import Line, Person, events
 from tests.faults.places import Place
 from tests.faults.witness import Witness, position_of
 from tests.scripted_model import answer_to
@@ -46,7 +46,7 @@ UNWELL = (
 
 
 class Asker:
-    """One person. ``live`` is their life, until ``leaving``; nothing they do is an error."""
+    """One person, until ``leaving``. A connection that breaks off is no error of theirs."""
 
     def __init__(self, place: Place, witness: Witness, seed: str, leaving: threading.Event) -> None:
         self.random = Random(seed)
@@ -57,11 +57,33 @@ class Asker:
         self._conversations: list[UUID] = []
         self._name = seed
         self._asked = 0
+        self.news = 0
+
+    def lives(self) -> list[Callable[[], None]]:
+        """What they do at the same time, each until it is time to leave."""
+        return [self.live, self.keep_a_tab_open]
 
     def live(self) -> None:
         while not self._leaving.wait(self.random.uniform(0, 0.3)):
             with contextlib.suppress(OSError, http.client.HTTPException):
                 self._act()
+
+    def keep_a_tab_open(self) -> None:
+        """Another tab of theirs, which hears of what happens here, and comes back when it breaks
+        off."""
+        random = Random(f"{self._name} elsewhere")
+        while not self._leaving.wait(random.uniform(0, 0.5)):
+            shown = random.choice([*self._conversations[-2:], None])
+            place = f"?conversation={shown}&shown=1" if shown else ""
+            line = Line(self._place.server.port, timeout=3)
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                response = line.follow(
+                    f"/feed{place}", {"Cookie": self._person.cookie, "Connection": "close"}
+                )
+                for _ in zip(range(random.randint(1, 30)), events(response), strict=False):
+                    self.news += 1
+                response.close()
+            line.close()
 
     def _act(self) -> None:
         conversation = self.random.choice([*self._conversations[-3:], None])
