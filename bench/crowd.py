@@ -1,7 +1,7 @@
 """``python -m bench.crowd DATABASE_URL MODEL_URL COUNT``: one of several processes with answers.
 
 It begins so many, says so, and after a line from whoever started it counts its write transactions
-for `SECONDS`.
+for `SECONDS`. It goes on until another line comes.
 """
 
 import sys
@@ -44,6 +44,7 @@ def main() -> None:
         print("begun", flush=True)  # noqa: T201 this is the output
         sys.stdin.readline()
         print(commits(), flush=True)  # noqa: T201 this is the output
+        sys.stdin.readline()
 
 
 if __name__ == "__main__":
