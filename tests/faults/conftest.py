@@ -45,9 +45,10 @@ def file_url(sqlite_template: Path) -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest) -> str:
-    """The database of the server under test, empty."""
-    name = "file_url" if request.param == "sqlite" else "durable_url"
-    found: str = request.getfixturevalue(name)
+    """The database of the server under test, empty; a test may have another kind of its own."""
+    usual = {"sqlite": "file", "postgresql": "durable"}
+    kind = usual.get(request.param, request.param)
+    found: str = request.getfixturevalue(f"{kind}_url")
     return found
 
 
