@@ -16,6 +16,7 @@ from bench.places import application
 from chatweb import replies
 from chatweb.database import db
 from chatweb.services import owners, questions
+from chatweb.services.limits import UNLIMITED
 
 SECONDS = 2.0
 
@@ -24,7 +25,7 @@ def begin(live: int) -> None:
     """So many answers in progress, each somebody else's."""
     for number in range(live):
         owner = owners.guest(load.new_token())
-        asked = questions.begin(owner, f"{number}?", 32_000, uuid4(), replies.awake())
+        asked = questions.begin(owner, f"{number}?", 32_000, uuid4(), replies.awake(), UNLIMITED)
         replies.start(asked)
     time.sleep(1.0)  # the first letters are written sooner than at the tick
 

@@ -67,11 +67,13 @@ sys.addaudithook(refuse_the_world)
 
 
 def build_app(data_dir: Path, **settings: Any) -> Flask:
-    """An application with these settings; neither the environment nor a ``.env`` adds to them."""
+    """An application with these settings; neither the environment nor a ``.env`` adds to them.
+
+    How much may be asked is not limited: tests of everything else ask as fast as they can.
+    """
     nothing = dict.fromkeys((each.name.upper() for each in fields(Settings)), "")
-    return create_app(
-        **{**nothing, "DATA_DIR": str(data_dir), "LLM_BASE_URL": servers.NOWHERE, **settings}
-    )
+    ours = {**servers.UNLIMITED, "DATA_DIR": str(data_dir), "LLM_BASE_URL": servers.NOWHERE}
+    return create_app(**{**nothing, **ours, **settings})
 
 
 def close_app(app: Flask) -> None:

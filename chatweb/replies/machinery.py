@@ -36,6 +36,7 @@ class Machinery:
 
     def __init__(self, app: Flask, endpoint: Endpoint, context_messages: int) -> None:
         self.pid = os.getpid()
+        self._app = app
         self.process_id = uuid4()
         self.endpoint = endpoint
         self.context_messages = context_messages
@@ -72,7 +73,8 @@ class Machinery:
                 def render(function: Callable[..., str], *args: Any) -> asyncio.Future[str]:
                     return asyncio.get_running_loop().run_in_executor(finisher, function, *args)
 
-                feeds = Feeds(self.loop, self.tailer.lookout, render)
+                processes = self._app.extensions["settings"].web_concurrency
+                feeds = Feeds(self.loop, self.tailer.lookout, render, processes)
                 self._delivery = Delivery(self.loop, self.watching, feeds, render)
             return self._delivery
 

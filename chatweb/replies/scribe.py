@@ -16,7 +16,7 @@ from uuid import UUID
 from flask import Flask
 
 from chatweb.replies.live import LiveText
-from chatweb.services import answers, changes
+from chatweb.services import answers, changes, limits
 from chatweb.services.answers import Ending
 from chatweb.services.errors import Unavailable
 from chatweb.services.pieces import Piece
@@ -37,7 +37,8 @@ REAP = 1.0
 """Seconds between two looks for answers of dead processes."""
 
 FORGET = 60.0
-"""Seconds between two times of forgetting changes that every page has heard of."""
+"""Seconds between two times of forgetting changes that every page has heard of, and counts of
+questions whose period is over."""
 
 
 class Scribe:
@@ -200,6 +201,7 @@ class Scribe:
         if self._reaped - self._forgot > FORGET:
             self._forgot = self._reaped
             changes.forget()
+            limits.forget()
         steady = self._reaped - self._steady_since >= answers.QUIET
         if not steady and (known := set(self._live)):
             self._drop(known - answers.streaming(list(known)))

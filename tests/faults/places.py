@@ -20,17 +20,13 @@ KINDS = ("sqlite", "postgresql")
 
 SETTINGS = {
     "GRACEFUL_TIMEOUT": "5",
-    "LIMIT_ANSWERS_AT_ONCE": "0",
-    "LIMIT_QUESTIONS_PER_DAY": "0",
-    "LIMIT_QUESTIONS_PER_MINUTE": "0",
     "LLM_API_KEY": KEY,
     "LLM_FIRST_TOKEN_TIMEOUT": "4",
     "LLM_TIMEOUT": "10",
     "MAX_ANSWER_CHARS": "20000",
     "TITLES_BY_MODEL": "false",
 }
-"""Nobody is held up for asking too often, each request to the model is for an answer, and a silent
-model is soon given up."""
+"""Each request to the model is for an answer, and a silent model is soon given up."""
 
 DATABASE = "chatweb"
 

@@ -114,6 +114,5 @@ def all_taken(held: list[Any], database: str) -> bool:
     try:
         while True:
             held.append(psycopg2.connect(held[0].dsn))
-    except psycopg2.OperationalError as full:
-        assert "too many" in str(full)
-    return not ended
+    except psycopg2.OperationalError:
+        return not ended

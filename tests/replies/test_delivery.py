@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from chatweb.replies import delivery as deliveries
+from chatweb.replies import readers
 from chatweb.replies.delivery import Delivery
+from chatweb.replies.feeds import Feeds
 from chatweb.replies.live import LiveText
+from chatweb.replies.lookout import Lookout
 from chatweb.replies.loop import Loop
+from chatweb.services.errors import Unavailable
 from tests.replies.writing import PATIENCE
 from tests.servers import wait_until
 
@@ -25,7 +31,7 @@ class Plain:
 
     sign_of_life = ":"
 
-    def __init__(self, gone: type[Exception] | None = None) -> None:
+    def __init__(self, gone: Exception | None = None) -> None:
         self.updates = 0
         self.resting = threading.Event()
         self.resting.set()
@@ -118,9 +124,16 @@ def delivery(live: LiveText, watched: list[int]) -> Iterator[Delivery]:
         watched.remove(answer_id)
 
     loop = Loop()
-    delivery = Delivery(loop, watching)
+    finisher = ThreadPoolExecutor(1)
+
+    def render(function: Callable[..., str], *args: Any) -> asyncio.Future[str]:
+        return asyncio.get_running_loop().run_in_executor(finisher, function, *args)
+
+    feeds = Feeds(loop, Lookout(lambda: None), render, processes=1)
+    delivery = Delivery(loop, watching, feeds, render)
     yield delivery
     delivery.close()
+    finisher.shutdown()
     loop.close()
 
 
@@ -183,7 +196,7 @@ def test_one_who_comes_at_the_end_gets_the_last_words_once(
 def test_one_who_never_takes_what_was_written_is_let_go(
     delivery: Delivery, live: LiveText, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries, "LEAVING", 0.1)
+    monkeypatch.setattr(readers, "LEAVING", 0.1)
     reader = Reader(delivery, Plain())
     live.append("x" * 900_000)
     live.finish()
@@ -256,15 +269,20 @@ def test_silence_is_broken_by_signs_of_life(
     reader.read("::")
 
 
+@pytest.mark.parametrize(
+    ("gone", "level"), [(Unavailable("away"), "WARNING"), (OSError(), "ERROR")]
+)
 def test_without_the_database_the_connection_ends_before_the_answer(
-    delivery: Delivery, live: LiveText, watched: list[int]
-) -> None:
-    reader = Reader(delivery, Plain(gone=OSError))
+    delivery: Delivery, live: LiveText, watched: list[int], gone: Exception, level: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    reader = Reader(delivery, Plain(gone))
     live.append("one")
     live.finish()
 
     assert not reader.rest().endswith("|end")
     wait_until(lambda: watched == [], seconds=PATIENCE)
+    assert [record.levelname for record in caplog.records] == [level]
 
 
 def test_closing_tells_the_ends_and_lets_the_others_go(
