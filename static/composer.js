@@ -19,8 +19,8 @@ box.addEventListener("input", fit);
 // Kept in this tab until the server has it: a reload in the midst of sending brings it back, and the same
 // number makes a second send harmless.
 const kept = JSON.parse(sessionStorage.getItem("sending"));
-if (kept?.action === composer.action) {
-  box.value ||= kept.text;
+if (kept?.action === composer.action && (!box.value || composer.elements.request_id.value === kept.id)) {
+  box.value = kept.text;
   composer.elements.request_id.value = kept.id;
 }
 fit();
@@ -43,7 +43,7 @@ document.addEventListener("htmx:before:request", ({ target }) => {
   sessionStorage.setItem("sending", JSON.stringify({ action: target.action, text: sending.text, id: target.elements.request_id.value }));
   question.querySelector(".body").textContent = sending.text;
   messages.append(question);
-  if (target === composer) box.value = "";
+  if (target === composer) box.value = box.defaultValue = "";  // the latter: a draft that the page came with
   fit();
   toEnd();
 });
@@ -53,12 +53,12 @@ function sent({ target, detail }) {
   sending.question.remove();
   sending = null;
   sessionStorage.removeItem("sending");
-  fit();
+  box.dispatchEvent(new Event("input"));
   if (!touch) box.focus({ preventScroll: true });
 }
 for (const moment of ["htmx:after:request", "htmx:finally:request"]) document.addEventListener(moment, sent);
+// While sending the box is empty, and its draft is still needed: saved again is what is there afterwards.
+box.addEventListener("htmx:before:request", (event) => { if (sending) event.preventDefault(); });
 
 // The second click of a double one on Send falls on Stop, which is there by then.
-document.addEventListener("click", (event) => {
-  if (event.detail > 1 && event.target.closest("#stop")) { event.preventDefault(); event.stopPropagation(); }
-}, true);
+document.addEventListener("click", (event) => { if (event.detail > 1 && event.target.closest("#stop")) { event.preventDefault(); event.stopPropagation(); } }, true);

@@ -46,11 +46,12 @@ async function copy(button) {
   document.getElementById("announcer").textContent = "Copied.";
 }
 
-// Streams. htmx connects again by itself, but only after a first success.
-const isStream = (source) => source.matches?.("#feed, .stream");
+// Streams, and the draft in the box, are tried again in silence. htmx connects streams again by itself, but
+// only after a first success.
+const isQuiet = (source) => source.matches?.("#feed, .stream, #text");
 function connectAgain({ target, detail }) {
   const status = detail.ctx?.response?.status;
-  if (!isStream(target) || (status < 500 && status !== 429)) return;
+  if (!isQuiet(target) || (status < 500 && status !== 429)) return;
   if (status) detail.ctx.hx = {};  // said below the answer, not in a notice as well
   target.closest(".message")?.setAttribute("data-connection", "lost");
   setTimeout(() => htmx.trigger(target, "resume"), 2000);
@@ -68,16 +69,16 @@ const unreachable = (source) => notify(`The server cannot be reached. ${source.i
 document.addEventListener("htmx:after:request", (event) => {
   const { target, detail: { ctx } } = event;
   if (ctx.response.raw.ok) {
-    notice.replaceChildren();
+    if (!isQuiet(target)) notice.replaceChildren();
     if (target.matches?.("#menu .rename")) target.parentElement.hidePopover();
-  } else if (!ctx.hx.retarget && !isStream(target)) {
+  } else if (!ctx.hx.retarget && !isQuiet(target)) {
     event.preventDefault();  // the error page of a proxy in front of us: not into ours
     unreachable(ctx.sourceElement);
   }
 });
 document.addEventListener("htmx:error", ({ detail }) => {
   const source = detail.ctx?.sourceElement;
-  if (source && !isStream(source)) unreachable(source);
+  if (source && !isQuiet(source)) unreachable(source);
 });
 
 document.addEventListener("click", ({ target }) => {
@@ -100,7 +101,7 @@ document.addEventListener("htmx:after:swap", () => {
 const refresh = () => { tellTimes(); offerCopies(); };
 refresh();
 setInterval(refresh, 5e3);
-document.addEventListener("htmx:after:swap", ({ target }) => { if (!isStream(target)) refresh(); });
+document.addEventListener("htmx:after:swap", ({ target }) => { if (!isQuiet(target)) refresh(); });
 document.addEventListener("done", refresh);
 // A page taken from the browser's memory is stale: its form's number is used up, its stream is cut.
 addEventListener("pageshow", ({ persisted }) => { if (persisted) location.reload(); });

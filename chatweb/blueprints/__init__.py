@@ -11,6 +11,7 @@ from chatweb.blueprints.answers import answers
 from chatweb.blueprints.branches import branches
 from chatweb.blueprints.chat import chat
 from chatweb.blueprints.conversations import conversations
+from chatweb.blueprints.drafts import drafts
 from chatweb.blueprints.feed import feed
 from chatweb.blueprints.health import health
 from chatweb.blueprints.history import history
@@ -29,7 +30,7 @@ def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bo
     compression.init_app(app)
     errors.init_app(app)
     assets.init_app(app)
-    for blueprint in (chat, answers, branches, feed, conversations, history, health):
+    for blueprint in (chat, answers, branches, drafts, feed, conversations, history, health):
         app.register_blueprint(blueprint)
     for name in ("icons.html", "times.html", "chat/_again.html"):
         # Importing them in each fragment would cost more than most fragments do.

@@ -16,7 +16,7 @@ from chatweb.blueprints.composer import composer, longest
 from chatweb.blueprints.limits import allowance
 from chatweb.blueprints.pages import back_to, feed_of, render_branch, render_page
 from chatweb.blueprints.side import current_row, side
-from chatweb.services import conversations, messages, questions
+from chatweb.services import conversations, drafts, messages, questions
 from chatweb.services.asking import Asked
 from chatweb.services.errors import NotFound
 
@@ -34,8 +34,8 @@ EXAMPLES = (
 def new() -> str:
     return render_template(
         "chat/page.html", conversation=None, messages=None, older=None, conversations=side(owner()),
-        composer=composer(), examples=[(text, uuid4()) for text in EXAMPLES],
-        deleted=just_deleted(), feed=feed_of(),
+        composer=composer(typed=drafts.of_new_chat(owner())),
+        examples=[(text, uuid4()) for text in EXAMPLES], deleted=just_deleted(), feed=feed_of(),
     )  # fmt: skip
 
 

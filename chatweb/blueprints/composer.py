@@ -7,15 +7,19 @@ from uuid import UUID, uuid4
 
 from flask import current_app, url_for
 
+from chatweb.services.drafts import NOTHING, Typed
+
 
 class Composer(NamedTuple):
-    """The box: where it sends to, what is in it, and the answer being written meanwhile.
+    """The box: where it sends to, where what is typed is saved meanwhile, what is in it, and the
+    answer being written.
 
     ``shown``: position of the last message on the page, so that an answer to the form brings what
     another tab has asked since then.
     """
 
     action: str
+    draft_action: str
     text: str
     request_id: UUID
     streaming: int | None
@@ -24,14 +28,17 @@ class Composer(NamedTuple):
 
 
 def composer(
-    conversation_id: UUID | None = None, streaming: int | None = None, shown: int = 0
-) -> Composer:
-    action = (
-        url_for("chat.ask", conversation_id=conversation_id)
-        if conversation_id
-        else url_for("chat.begin")
+    conversation_id: UUID | None = None, streaming: int | None = None, shown: int = 0,
+    typed: Typed = NOTHING,
+) -> Composer:  # fmt: skip
+    if conversation_id:
+        action = url_for("chat.ask", conversation_id=conversation_id)
+        draft_action = url_for("drafts.of_conversation", conversation_id=conversation_id)
+    else:
+        action, draft_action = url_for("chat.begin"), url_for("drafts.of_new_chat")
+    return Composer(
+        action, draft_action, typed.text, typed.request_id or uuid4(), streaming, longest(), shown
     )
-    return Composer(action, "", uuid4(), streaming, longest(), shown)
 
 
 def longest() -> int:

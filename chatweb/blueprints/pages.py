@@ -14,6 +14,7 @@ from chatweb.blueprints.access import owner
 from chatweb.blueprints.composer import composer
 from chatweb.blueprints.side import current_row, side
 from chatweb.services import conversations, messages
+from chatweb.services.drafts import Typed
 from chatweb.services.messages import Page
 
 
@@ -43,7 +44,10 @@ def _shown(conversation: Any, outline: Page, below: Markup = Markup()) -> dict[s
     return {
         "feed": None if shown.streaming else feed_of(conversation.id, conversation.head, streaming),
         "conversation": conversation, "older": outline.older, "messages": shown.articles + below,
-        "composer": composer(conversation.id, streaming, conversation.head),
+        "composer": composer(
+            conversation.id, streaming, conversation.head,
+            Typed(conversation.draft or "", conversation.draft_id),
+        ),
     }  # fmt: skip
 
 

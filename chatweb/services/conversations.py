@@ -12,7 +12,7 @@ from sqlalchemy import Connection, bindparam, exists, select, tuple_, update
 
 from chatweb.database import reading, writing
 from chatweb.database.types import AnyRow
-from chatweb.models import Conversation, Message
+from chatweb.models import Conversation, Draft, Message
 from chatweb.services import changes, texts
 from chatweb.services.cursors import Cursor
 from chatweb.services.errors import NotFound, Unavailable
@@ -45,9 +45,17 @@ STREAMING = (
     .where(Message.conversation_id == Conversation.id, Message.status == "streaming")
     .scalar_subquery()
 )
-FIND = select(
-    *ROW, STREAMING.label("streaming"), STREAMING.is_not(None).label("running")
-).where(THERE)  # fmt: skip
+FIND = (
+    select(
+        *ROW, STREAMING.label("streaming"), STREAMING.is_not(None).label("running"),
+        Draft.text.label("draft"), Draft.request_id.label("draft_id"),
+    )
+    .outerjoin(
+        Draft,
+        (Draft.owner_id == Conversation.owner_id) & (Draft.conversation_id == Conversation.id),
+    )
+    .where(THERE)
+)  # fmt: skip
 LOCK = select(*ROW, Conversation.owner_id).where(THERE).with_for_update()
 NEWEST = (
     select(
@@ -86,7 +94,8 @@ class Listed(NamedTuple):
 
 
 def find(owner: Owner, conversation_id: UUID) -> AnyRow:
-    """One conversation; ``streaming`` is the position of the answer being written, or None.
+    """One conversation; ``streaming`` is the position of the answer being written, or None;
+    ``draft`` what is typed and not sent, and ``draft_id`` the request id it will have.
 
     :raises NotFound: no such conversation of this owner, or it is deleted
     """

@@ -14,7 +14,7 @@ from sqlalchemy import insert
 
 from chatweb.database import retried, writing
 from chatweb.models import Conversation
-from chatweb.services import asking, branches, changes, limits, owners, texts
+from chatweb.services import asking, branches, changes, drafts, limits, owners, texts
 from chatweb.services.asking import Asked
 from chatweb.services.conversations import Listed, locked
 from chatweb.services.errors import Conflict
@@ -54,6 +54,7 @@ def begin(
             connection, owner, listed, None, 1, text, request_id, process_id, now
         )  # fmt: skip
         changes.note(connection, owner.id, listed.id)
+        drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked
 
@@ -86,6 +87,7 @@ def ask(
             conversation.message_count + 1, text, request_id, process_id, datetime.now(UTC),
         )  # fmt: skip
         asking.grow(connection, owner, conversation_id, asked.answer, asked.at)
+        drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked
 
