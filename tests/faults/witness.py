@@ -52,15 +52,19 @@ class Witness:
         """Wait until no answer is being written any more."""
         wait_until(lambda: not self.streaming(), seconds=seconds, every=0.05)
 
-    def judge(self, server: Server) -> Stored:
-        """Look at every conversation once more, and fail on whatever does not hold."""
+    def judge(self, server: Server, foreseen: str = "\0") -> Stored:
+        """Look at every conversation once more, and fail on whatever does not hold.
+
+        ``foreseen`` is in errors that the server was right to tell its operator.
+        """
         self.until_ended()
         found = self.stored()
         self.look(found)
         self.history.secrets += [
             send.text for send in self.history.sends if len(send.text) > 8
         ]  # fmt: skip
-        assert self.findings(server, found) == []
+        if wrong := [each for each in self.findings(server, found) if foreseen not in each]:
+            raise AssertionError("\n".join(wrong))
         return found
 
     def look(self, found: Stored, conversations: set[UUID] | None = None) -> None:
