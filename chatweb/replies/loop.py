@@ -46,5 +46,11 @@ class Loop:
             future.cancel()
 
     def close(self, timeout: float = 2.0) -> None:
-        self.call(self._loop.stop)
+        self.call(self._stop)
         self._thread.join(timeout)
+
+    def _stop(self) -> None:
+        # What waits for something that will not come any more is told so, not just dropped.
+        for task in asyncio.all_tasks():
+            task.cancel()
+        self._loop.call_soon(self._loop.stop)

@@ -33,3 +33,23 @@ def test_its_thread_ends_with_it() -> None:
     loop.close()
 
     assert "loop" not in {each.name for each in threading.enumerate()}
+
+
+def test_what_is_left_when_it_ends_is_told_so() -> None:
+    loop = Loop()
+    begun, told = threading.Event(), threading.Event()
+    tasks = []
+
+    async def wait_for_ever() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.set()
+            raise
+
+    loop.call(lambda: tasks.append(asyncio.ensure_future(wait_for_ever())))
+    assert begun.wait(5)
+    loop.close()
+
+    assert told.is_set()
