@@ -36,6 +36,9 @@ def soak(place: Place, minutes: float, people: int, seed: int) -> list[str]:
         lives = [pool.submit(life) for asker in askers for life in asker.lives()]
         lives.append(pool.submit(watch_health, place, witness, leaving))
         wrong = weathered(weather, 60 * minutes, leaving) + broken_off(lives)
+    if place.server.settings.get("RESUME_INTERRUPTED") == "true":
+        # What is taken up again is the model's, but in two parts.
+        witness.history.whole.clear()
     ended = waited_for_the_end(witness)
     wrong += looked_at(place, witness, Random(seed))
     found = witness.stored()
@@ -96,12 +99,14 @@ def main() -> None:
     parser.add_argument("--database", choices=KINDS, default="postgresql")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--people", type=int, default=8)
+    parser.add_argument("--with", action="append", default=[], metavar="SETTING=VALUE", dest="more")
     given = parser.parse_args()
     say(
         f"{given.people} people and trouble for {given.minutes:g} minutes on {given.database}, "
         f"seed {given.seed}"
     )
-    with place(given.database) as there:
+    settings = dict(setting.split("=", 1) for setting in given.more)
+    with place(given.database, **settings) as there:
         wrong = soak(there, given.minutes, given.people, given.seed)
         finish(wrong, there)
 
