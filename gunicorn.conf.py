@@ -101,6 +101,7 @@ def post_worker_init(worker):
 
     def leave(number, frame):
         worker.leave_by = time.monotonic() + grace
+        replies.leave(worker.app.callable)
         worker.handle_exit(number, frame)
 
     signal.signal(signal.SIGTERM, leave)

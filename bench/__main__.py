@@ -3,7 +3,7 @@
 import argparse
 import time
 
-from bench import asking, chats, first_page, keeping, pages, starting
+from bench import asking, chats, first_page, keeping, pages, readers, starting
 from bench.table import heading, show
 
 ROWS = {
@@ -15,6 +15,7 @@ ROWS = {
     "commit": asking.commit,
     "letters": asking.letters,
     "chats": chats.chats,
+    "readers": readers.readers,
     "writes": keeping.writes,
     "wire": keeping.wire,
 }

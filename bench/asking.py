@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from bench.places import KINDS, Plain, application, database
 from bench.table import Row, below, p
 from chatweb.services import answers, owners, questions
 from chatweb.services.answers import Ending
+from chatweb.services.limits import UNLIMITED, Allowance
 from chatweb.services.owners import Owner
 from chatweb.services.questions import Asked
 from tests import scripted_model
@@ -37,29 +39,45 @@ NUMBER = re.compile(rb"[a-z]{4,5}(\d+)\b")
 def commit() -> Iterator[Row]:
     """The service alone, in this process: what a request waits for before anything is shown."""
     for kind in KINDS:
-        known, new, bare = [], [], []
+        known, uncounted, new, bare = [], [], [], []
         with database(kind) as url, application(url):
             process_id = uuid4()
             answers.beat(process_id)
             owner = owners.guest(load.new_token())
 
             def begin(owner: Owner, process_id: UUID = process_id) -> Asked:
-                return questions.begin(owner, "To begin with?", LONGEST, uuid4(), process_id)
+                return questions.begin(
+                    owner, "To begin with?", LONGEST, uuid4(), process_id, counted()
+                )
 
-            def ask(address: UUID, owner: Owner = owner, process_id: UUID = process_id) -> Asked:
-                return questions.ask(owner, address, "And then?", LONGEST, uuid4(), process_id)
+            def ask(
+                address: UUID, allowance: Allowance, owner: Owner = owner,
+                process_id: UUID = process_id,
+            ) -> Asked:  # fmt: skip
+                return questions.ask(
+                    owner, address, "And then?", LONGEST, uuid4(), process_id, allowance
+                )
 
             first = begin(owner)
             end(process_id, first)
+            here, home = first.conversation_id, counted()
             for _ in range(QUESTIONS):
-                known.append(timed(partial(ask, first.conversation_id), process_id))
+                known.append(timed(partial(ask, here, home), process_id))
+                uncounted.append(timed(partial(ask, here, UNLIMITED), process_id))
                 new.append(timed(partial(begin, owners.guest(load.new_token())), process_id))
                 bare.append(bare_commit(process_id))
         beside = f"p95 {p(known, 95):.1f} ms; one bare commit {median(bare):.1f} ms"
         yield below(f"question to commit, {kind}, p50", median(known), 10, "ms", beside)
+        ratio = median(known) / median(uncounted)
+        yield Row("  as many times what it takes without limits", f"{ratio:.2f}")
         more = median(new) - median(known)
         beside = f"p95 {p(new, 95):.1f} ms in all"
         yield below("  a new visitor's new conversation, more", more, 5, "ms", beside)
+
+
+def counted() -> Allowance:
+    """All limits, of a visitor with an address of their own, and so wide that none is reached."""
+    return Allowance(10, 10**6, 10**6, secrets.token_bytes(32))
 
 
 def bare_commit(process_id: UUID) -> float:

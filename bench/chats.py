@@ -31,6 +31,14 @@ from tests.scripted_model import answer_to
 from tests.servers import Server
 
 ROUNDS = 2
+LIMITED = {
+    "LIMIT_ANSWERS_AT_ONCE": "3",
+    "LIMIT_QUESTIONS_PER_MINUTE": "20",
+    "LIMIT_QUESTIONS_PER_DAY": "1000",
+    "TRUSTED_PROXIES": "1",
+}
+"""As the product comes; each visitor has an address of their own."""
+
 TOKENS = 40
 FIRST_TOKEN = {
     (200, POSTGRESQL): 0.1,
@@ -76,7 +84,9 @@ def chats() -> Iterator[Row]:
 def burst_kept(kind: str, address: str, count: int) -> Load:
     with (
         database(kind) as url,
-        Server(workers=2, migrate=False, DATABASE_URL=url, LLM_BASE_URL=address) as server,
+        Server(
+            workers=2, migrate=False, DATABASE_URL=url, LLM_BASE_URL=address, **LIMITED
+        ) as server,
     ):
         result = burst(server, count)
         result.kept = kept(url)

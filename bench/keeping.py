@@ -16,6 +16,7 @@ from chatweb.blueprints import htmx
 from chatweb.database import db
 from chatweb.rendering.growing import Growing
 from chatweb.services import owners, questions
+from chatweb.services.limits import UNLIMITED
 
 LIVE = (1, 50, 200)
 SECONDS = 2.0
@@ -44,7 +45,9 @@ def writes_with(kind: str, address: str, live: int) -> float:
     with database(kind) as url, application(url, LLM_BASE_URL=address):
         for number in range(live):
             owner = owners.guest(load.new_token())
-            asked = questions.begin(owner, f"{number}?", 32_000, uuid4(), replies.awake())
+            asked = questions.begin(
+                owner, f"{number}?", 32_000, uuid4(), replies.awake(), UNLIMITED
+            )
             replies.start(asked)
         time.sleep(1.0)  # the first letters are written sooner than at the tick
         event.listen(db.engine, "commit", count)

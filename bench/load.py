@@ -9,9 +9,11 @@ import re
 import secrets
 import time
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address
 from typing import Self
 from urllib.parse import urlencode
 from uuid import uuid4
+from zlib import crc32
 
 PATIENCE = 90.0
 """Seconds after which a measurement is given up: load never runs on by itself."""
@@ -110,6 +112,7 @@ def request(path: str, token: str, form: dict[str, str] | None = None, gzip: boo
         f"{'GET' if form is None else 'POST'} {path} HTTP/1.1",
         "Host: 127.0.0.1",
         f"Cookie: chatweb={token}",
+        f"X-Forwarded-For: {address_of(token)}",
     ]
     lines += ["Accept-Encoding: gzip"] if gzip else []
     body = urlencode(form).encode() if form is not None else b""
@@ -117,6 +120,11 @@ def request(path: str, token: str, form: dict[str, str] | None = None, gzip: boo
         lines += ["HX-Request: true", "Sec-Fetch-Site: same-origin", f"Content-Length: {len(body)}"]
         lines += ["Content-Type: application/x-www-form-urlencoded"]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+def address_of(token: str) -> str:
+    """Each visitor comes from an address of their own, where the server believes it."""
+    return str(IPv4Address(crc32(token.encode())))
 
 
 def new_token() -> str:

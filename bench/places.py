@@ -62,7 +62,8 @@ def application(url: str, **settings: Any) -> Iterator[Flask]:
     with folder() as place:
         app = create_app(
             **{"DATABASE_URL": url, "DATA_DIR": str(place), "LOG_LEVEL": "ERROR",
-               "LLM_BASE_URL": NOWHERE, "LLM_MODEL": "test", "TRUSTED_HOSTS": ""} | settings
+               "LLM_BASE_URL": NOWHERE, "LLM_MODEL": "test", "TITLES_BY_MODEL": "false",
+               "TRUSTED_HOSTS": ""} | settings
         )  # fmt: skip
         try:
             with app.app_context():

@@ -28,9 +28,18 @@ def create_app(**overrides: Any) -> Flask:
     app.extensions["look"] = health.Look(settings)
     app.extensions["schema"] = health.Schema()
     endpoint = model_endpoint(settings)
-    replies.init_app(app, endpoint, settings.context_messages)
-    blueprints.init_app(app, settings, endpoint.name or endpoint.model, endpoint.local)
+    replies.init_app(app, endpoint, settings)
+    blueprints.init_app(app, settings, model_facts(endpoint, settings))
     return app
+
+
+def model_facts(endpoint: Endpoint, settings: Settings) -> dict[str, Any]:
+    """What pages say of the model."""
+    return {
+        "name": endpoint.name or endpoint.model or "the model",
+        "local": endpoint.local,
+        "gives_titles": replies.gives_titles(endpoint, settings),
+    }
 
 
 def model_endpoint(settings: Settings) -> Endpoint:

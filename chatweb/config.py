@@ -82,9 +82,24 @@ class Settings:
         60.0, "Seconds until the first letter of an answer", least=0.1
     )
     llm_timeout: float = setting(600.0, "Seconds for a whole answer", least=0.1)
+    titles_by_model: bool = setting(
+        True, "Let the model name conversations: one short call for each; not the local one"
+    )
     context_messages: int = setting(20, "Messages of the conversation shown to the model", least=1)
     max_message_chars: int = setting(32_000, "Characters of a question", least=1)
     max_answer_chars: int = setting(200_000, "Characters after which an answer is ended", least=1)
+    limit_answers_at_once: int = setting(
+        3, "Answers being written at once for one owner; 0: no limit", least=0
+    )
+    limit_questions_per_minute: int = setting(
+        20, "Questions a minute of one owner; 0: no limit", least=0
+    )
+    limit_questions_per_day: int = setting(
+        1000, "Questions a day of one owner; 0: no limit", least=0
+    )
+    resume_interrupted: bool = setting(
+        False, "Take up answers again whose process has stopped or died, at most 3 times each"
+    )
     trusted_hosts: str = setting(
         "", "Names the site is reached by, with commas; may be empty only on loopback"
     )

@@ -56,6 +56,7 @@ function sent({ target, detail }) {
   box.dispatchEvent(new Event("input"));
   if (!touch) box.focus({ preventScroll: true });
 }
+addEventListener("pagehide", () => { sending = null; });  // what is cut off by leaving may still arrive
 for (const moment of ["htmx:after:request", "htmx:finally:request"]) document.addEventListener(moment, sent);
 // While sending the box is empty, and its draft is still needed: saved again is what is there afterwards.
 box.addEventListener("htmx:before:request", (event) => { if (sending) event.preventDefault(); });

@@ -37,7 +37,7 @@ from tests import postgres, servers
 from tests.scripted_model import ScriptedModel
 
 MIGRATIONS = servers.REPOSITORY / "migrations"
-MACHINERY = {"loop", "scribe", "tailer", "finisher_0"}
+MACHINERY = {"loop", "scribe", "tailer", "finisher_0", "finisher_1"}
 
 # Random examples, but the same in every run; the database is a fixture that lasts for all of
 # a test's examples, so each example begins with an owner or a conversation of its own.
@@ -67,11 +67,17 @@ sys.addaudithook(refuse_the_world)
 
 
 def build_app(data_dir: Path, **settings: Any) -> Flask:
-    """An application with these settings; neither the environment nor a ``.env`` adds to them."""
+    """An application with these settings; neither the environment nor a ``.env`` adds to them.
+
+    How much may be asked is not limited: tests of everything else ask as fast as they can. The
+    model is asked for answers only: who counts its requests is not to count titles.
+    """
     nothing = dict.fromkeys((each.name.upper() for each in fields(Settings)), "")
-    return create_app(
-        **{**nothing, "DATA_DIR": str(data_dir), "LLM_BASE_URL": servers.NOWHERE, **settings}
-    )
+    ours = {
+        **servers.UNLIMITED, "TITLES_BY_MODEL": "false",
+        "DATA_DIR": str(data_dir), "LLM_BASE_URL": servers.NOWHERE,
+    }  # fmt: skip
+    return create_app(**{**nothing, **ours, **settings})
 
 
 def close_app(app: Flask) -> None:
@@ -158,8 +164,14 @@ def make_app(tmp_path: Path) -> Iterator[Callable[..., Flask]]:
         yield make
         for app in made:
             close_app(app)
-    left = [thread.name for thread in threading.enumerate() if thread.name in MACHINERY]
-    assert not left, f"threads outlived their application: {left}"
+
+    def left() -> list[str]:
+        return [thread.name for thread in threading.enumerate() if thread.name in MACHINERY]
+
+    # The finishers are told to end, and not waited for.
+    with suppress(TimeoutError):
+        servers.wait_until(lambda: not left(), seconds=5, every=0.005)
+    assert not left(), f"threads outlived their application: {left()}"
 
 
 @pytest.fixture

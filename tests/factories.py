@@ -18,6 +18,7 @@ from chatweb.models import Conversation, Message, Process
 from chatweb.services import answers, owners, questions
 from chatweb.services.answers import Ending
 from chatweb.services.asking import Asked
+from chatweb.services.limits import UNLIMITED, Allowance
 from chatweb.services.owners import Owner
 
 LONGEST = 32_000
@@ -64,9 +65,12 @@ def begun(
     *,
     request_id: UUID | None = None,
     process_id: UUID | None = None,
+    allowance: Allowance = UNLIMITED,
 ) -> Asked:
     """A new conversation whose first answer is being written, by nobody."""
-    return questions.begin(owner, text, LONGEST, request_id or uuid4(), process_id or process())
+    return questions.begin(
+        owner, text, LONGEST, request_id or uuid4(), process_id or process(), allowance
+    )
 
 
 def asked(
@@ -76,11 +80,13 @@ def asked(
     *,
     request_id: UUID | None = None,
     process_id: UUID | None = None,
+    allowance: Allowance = UNLIMITED,
 ) -> Asked:
     """One more question whose answer is being written, by nobody."""
     return questions.ask(
-        owner, conversation_id, text, LONGEST, request_id or uuid4(), process_id or process()
-    )
+        owner, conversation_id, text, LONGEST, request_id or uuid4(), process_id or process(),
+        allowance,
+    )  # fmt: skip
 
 
 def ended(
@@ -95,6 +101,11 @@ def ended(
     kept = answers.keep(exchange.process_id, [], [ending], heartbeat=False)
     assert kept.ended == {exchange.answer_id}, "this answer had ended already"
     return exchange
+
+
+def left(*exchanges: Asked) -> dict[int, UUID]:
+    """Answers being written, each with its process: what is to be done when that is dead."""
+    return {each.answer_id: each.process_id for each in exchanges if each.process_id}
 
 
 def answered(

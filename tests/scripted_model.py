@@ -9,6 +9,7 @@ question alone (`answer_to`), so whoever asks knows what must arrive::
         ask(model.base_url, "Why? [[script: stall]]")       # this question only
         ask(model.base_url, 'Why? [[script: {"do": "cut", "after": 3}]]')
         assert model.wait_for(lambda: model.requests[1].left_early)
+        model.titles = Script(pieces=("A title",))          # whoever is asked for a title
 
 As its own process, for benchmarks: ``python -m tests.scripted_model --port 9000 --tokens 40
 --interval 0.05``; a GET of ``/counts`` there tells what ran.
@@ -107,6 +108,12 @@ class Request:
         return list(self.body.get("messages", []))
 
     @property
+    def asks_title(self) -> bool:
+        """Whether its instruction is to give a title."""
+        first = self.messages[0] if self.messages else {}
+        return first.get("role") == "system" and " title" in first["content"]
+
+    @property
     def question(self) -> str:
         """The text of the last message."""
         return str(self.messages[-1]["content"]) if self.messages else ""
@@ -139,6 +146,7 @@ class ScriptedModel:
 
     def __init__(self, script: Script | None = None, port: int = 0) -> None:
         self.script = script or Script()
+        self.titles: Script | None = None
         self.port = port
         self.requests: list[Request] = []
         self.running = 0
@@ -312,7 +320,8 @@ class Answer:
 
     def __post_init__(self) -> None:
         model, question = self.connection.model, self.request.question
-        self.script = model.script.for_question(question)
+        script = model.titles if self.request.asks_title and model.titles else model.script
+        self.script = script.for_question(question)
         if self.script.times and model.asked[question] > self.script.times:
             self.script = replace(self.script, do="answer", status=200)
 

@@ -31,6 +31,9 @@ from dotenv import dotenv_values
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 NOWHERE = "http://127.0.0.1:9/v1"
+UNLIMITED = dict.fromkeys(
+    ("LIMIT_ANSWERS_AT_ONCE", "LIMIT_QUESTIONS_PER_MINUTE", "LIMIT_QUESTIONS_PER_DAY"), "0"
+)
 _MEMORY = Path("/dev/shm")  # noqa: S108 - mkdtemp makes it private
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 
@@ -40,6 +43,8 @@ class Server:
 
     ``settings`` are those of the README, by name; nothing but them reaches the product.  Without
     ``LLM_BASE_URL`` the model is an address where nobody listens; an empty one is the local model.
+    It is asked for answers only, not for titles, and how much may be asked is not limited, unless
+    they say so.
     """
 
     def __init__(self, *, workers: int = 1, migrate: bool = True, **settings: str) -> None:
@@ -51,7 +56,9 @@ class Server:
             "HOST": "127.0.0.1",
             "LLM_BASE_URL": NOWHERE,
             "LLM_MODEL": "test",
+            **UNLIMITED,
             "PORT": str(self.port),
+            "TITLES_BY_MODEL": "false",
             "WEB_CONCURRENCY": str(workers),
             **settings,
         }

@@ -71,6 +71,8 @@ class TestWhatIsWrong:
             ("DATABASE_ECHO", "perhaps"), ("SQLITE_JOURNAL", "memory"), ("LOG_LEVEL", "LOUD"),
             ("DATABASE_TYPE", "oracle"), ("MAX_MESSAGE_CHARS", "0"), ("WEB_CONCURRENCY", "0"),
             ("TRUSTED_PROXIES", "-1"), ("DATABASE_INIT_RETRY_COUNT", "0"),
+            ("LIMIT_ANSWERS_AT_ONCE", "-1"), ("LIMIT_QUESTIONS_PER_MINUTE", "-1"),
+            ("LIMIT_QUESTIONS_PER_DAY", "many"),
         ],
     )  # fmt: skip
     def test_is_named(self, name: str, value: str) -> None:

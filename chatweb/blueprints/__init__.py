@@ -22,8 +22,9 @@ EVERYWHERE = {"icon", "sprite", "moment", "again"}
 """Macros that every template may use."""
 
 
-def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bool) -> None:
-    """Register every route and what surrounds them, in the order in which they act."""
+def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
+    """Register every route and what surrounds them, in the order in which they act; ``model`` is
+    what pages say of it."""
     forms.init_app(app)
     guard.init_app(app, settings)
     access.init_app(app)
@@ -38,7 +39,6 @@ def init_app(app: Flask, settings: Settings, model_name: str, model_is_local: bo
         app.jinja_env.globals |= {
             each: vars(macros)[each] for each in EVERYWHERE & vars(macros).keys()
         }
-    model = {"name": model_name or "the model", "local": model_is_local}
 
     @app.context_processor
     def every_page() -> dict[str, Any]:

@@ -10,9 +10,10 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from chatweb import replies
-from chatweb.blueprints import articles, forms, htmx
+from chatweb.blueprints import forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
 from chatweb.blueprints.composer import longest
+from chatweb.blueprints.limits import allowance
 from chatweb.blueprints.pages import back_to, render_branch, render_page
 from chatweb.services import branches as service
 from chatweb.services import conversations, messages, questions
@@ -26,7 +27,9 @@ branches = Blueprint("branches", __name__, url_prefix="/c/<uuid:conversation_id>
 @open_to(OWNERS)
 def retry(conversation_id: UUID, position: int) -> Response | str:
     return begun(
-        questions.retry(owner(), conversation_id, position, forms.request_id(), replies.awake())
+        questions.retry(
+            owner(), conversation_id, position, forms.request_id(), replies.awake(), allowance()
+        )
     )
 
 
@@ -35,9 +38,10 @@ def retry(conversation_id: UUID, position: int) -> Response | str:
 def go_on(conversation_id: UUID, position: int) -> Response | str:
     return begun(
         questions.retry(
-            owner(), conversation_id, position, forms.request_id(), replies.awake(), goes_on=True
+            owner(), conversation_id, position, forms.request_id(), replies.awake(), allowance(),
+            goes_on=True,
         )
-    )
+    )  # fmt: skip
 
 
 @branches.get("/messages/<int:position>/edit")
@@ -62,19 +66,9 @@ def edit(conversation_id: UUID, position: int) -> Response | str:
     return begun(
         questions.edit(
             owner(), conversation_id, position, forms.text("text"), longest(), forms.request_id(),
-            replies.awake(),
+            replies.awake(), allowance(),
         )
     )  # fmt: skip
-
-
-@branches.get("/messages/<int:position>")
-@open_to(OWNERS)
-def message(conversation_id: UUID, position: int) -> Response | Markup:
-    found = messages.find(owner(), conversation_id, position)
-    if not htmx.wants_fragment():
-        return back_to(conversation_id, position)
-    siblings = service.siblings(conversation_id, [found], found.message_count)
-    return articles.article(found, siblings.get(position))
 
 
 @branches.post("/branch")

@@ -13,7 +13,8 @@ from chatweb import replies
 from chatweb.blueprints import articles, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
 from chatweb.blueprints.composer import composer, longest
-from chatweb.blueprints.pages import back_to, feed_of, render_page
+from chatweb.blueprints.limits import allowance
+from chatweb.blueprints.pages import back_to, feed_of, render_branch, render_page
 from chatweb.blueprints.side import current_row, side
 from chatweb.services import conversations, drafts, messages, questions
 from chatweb.services.asking import Asked
@@ -50,7 +51,7 @@ def just_deleted() -> Any:
 @open_to(OWNERS)
 def begin() -> Response | str:
     asked = questions.begin(
-        owner(), forms.text("text"), longest(), forms.request_id(), replies.awake()
+        owner(), forms.text("text"), longest(), forms.request_id(), replies.awake(), allowance()
     )
     replies.start(asked)
     if not htmx.wants_fragment():
@@ -64,7 +65,7 @@ def begin() -> Response | str:
 def ask(conversation_id: UUID) -> Response | str:
     asked = questions.ask(
         owner(), conversation_id, forms.text("text"), longest(), forms.request_id(),
-        replies.awake(), forms.whole_number("shown"),
+        replies.awake(), allowance(), forms.whole_number("shown"),
     )  # fmt: skip
     replies.start(asked)
     if not htmx.wants_fragment():
@@ -79,7 +80,9 @@ def exchange(asked: Asked) -> dict[str, Any]:
     return {
         "conversation": conversation,
         "row": current_row(conversation),
-        "messages": missed(asked) + articles.exchange(asked),
+        "asked": asked,
+        "messages": articles.exchange(asked),
+        "missed": missed(asked),
         "composer": composer(conversation.id, asked.answer, asked.answer),
         "feed": None,
     }
@@ -108,11 +111,14 @@ def page(conversation_id: UUID) -> str:
 @chat.get("/c/<uuid:conversation_id>/messages")
 @open_to(OWNERS)
 def older(conversation_id: UUID) -> str:
-    conversation = conversations.find(owner(), conversation_id)
     before = request.args.get("before", "")
+    known = before.isdecimal() and before.isascii() and len(before) < 10
+    if not known and htmx.wants_fragment():
+        return render_branch(conversation_id)
+    conversation = conversations.find(owner(), conversation_id)
     outline = (
         messages.older(owner(), conversation_id, int(before))
-        if before.isdecimal() and before.isascii() and len(before) < 10
+        if known
         else messages.outline(conversation_id, conversation.head)
     )
     if not htmx.wants_fragment():

@@ -39,7 +39,7 @@ TITLES = {
     413: "This is too large",
     415: "This is not the right kind of content",
     422: "This cannot be sent as it is",
-    429: "A little too fast",
+    429: "The limit is reached for now",
     500: "Something went wrong",
     503: "The chat cannot be reached right now",
 }
@@ -60,7 +60,7 @@ SAVED_SO_FAR = (
 )
 
 RETRY_AFTER = 3
-"""Seconds a client should leave us alone when the database is away."""
+"""Seconds a client should leave us alone, usually when the database is away."""
 
 
 class Kept(NamedTuple):
@@ -71,7 +71,9 @@ class Kept(NamedTuple):
     request_id: str
 
 
-def answer(code: int, sentence: str, *, stale: bool = False) -> Response:
+def answer(
+    code: int, sentence: str, *, stale: bool = False, retry_after: int = RETRY_AFTER
+) -> Response:
     """The page or the notice for an error; ``stale``: the form that was sent needs a fresh id."""
     if isinstance(request.routing_exception, (SecurityError, BadHost)):
         # Asked under a name that is not ours, or none: no address a page could lead to.
@@ -84,7 +86,7 @@ def answer(code: int, sentence: str, *, stale: bool = False) -> Response:
     )  # fmt: skip
     response = make_response(body, code)
     if code in {429, 503}:
-        response.headers["Retry-After"] = str(RETRY_AFTER)
+        response.headers["Retry-After"] = str(retry_after)
     return htmx.retarget(response, "#notice") if fragment else response
 
 
@@ -108,7 +110,8 @@ def refused(error: Exception) -> Response:
     sentence = f"{error} {SAVED_SO_FAR}" if code == 503 else str(error)
     if isinstance(error, Unavailable):
         logger.warning("database: %s", error.kind)
-    return answer(code, sentence, stale=isinstance(error, StaleForm))
+    wait = error.retry_after if isinstance(error, TooMany) else RETRY_AFTER
+    return answer(code, sentence, stale=isinstance(error, StaleForm), retry_after=wait)
 
 
 def http(error: HTTPException) -> Response:

@@ -18,6 +18,12 @@ GO_ON = (
     "Your answer was cut off. Go on exactly where it ends, with the very next letters: do not "
     "repeat anything, and do not say that you go on."
 )
+TITLE = (
+    "Give the conversation that follows a title: three to six words in the language of its "
+    "questions, plain text on one line. Write the title and nothing else."
+)
+TITLE_SHARE = 1_500
+"""Bytes that a message may take in what a title is made from: its beginning says enough."""
 AROUND = 8
 """What the model's own marks round a message cost; they are a few tokens each."""
 
@@ -55,6 +61,27 @@ def build(
     rest = [("assistant", the_end(begun, size // 2)), ("user", GO_ON)] if begun else []
     room = size - sum(cost(content) for _, content in instruction + rest)
     return joined([*instruction, *newest(said, messages, room), *rest])
+
+
+def for_title(said: Sequence[tuple[str, str]]) -> list[Message]:
+    """What to send for a title of the messages ``said``: (role, content), oldest first.
+
+    They are shown as one text, or a model would rather answer them.
+    """
+    names = {"user": "Question", "assistant": "Answer"}
+    parts = [
+        f"{names[role]}: {the_beginning(content.strip(), TITLE_SHARE)}"
+        for role, content in said
+        if role in names and content.strip()
+    ]
+    text = "\n\n".join(["The conversation:", *parts, "The title of this conversation is:"])
+    return [{"role": "system", "content": TITLE}, {"role": "user", "content": text}]
+
+
+def the_beginning(text: str, size: int) -> str:
+    """The first ``size`` bytes of ``text``, or a few less; marked where it was cut."""
+    data = text.encode("utf-8", "replace")
+    return text if len(data) <= size else data[:size].decode("utf-8", "ignore") + " …"
 
 
 def the_end(text: str, size: int) -> str:

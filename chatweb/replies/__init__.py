@@ -9,11 +9,13 @@ finds the machinery of its process.
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from uuid import UUID
 
 from flask import Flask, current_app
 
+from chatweb.config import Settings
 from chatweb.llm.client import Endpoint
 from chatweb.replies.delivery import Telling
 from chatweb.replies.feeds import News
@@ -21,6 +23,7 @@ from chatweb.replies.live import Glimpse, LiveText
 from chatweb.replies.machinery import Home, Machinery
 from chatweb.services import answers
 from chatweb.services.asking import Asked
+from chatweb.services.errors import Conflict
 
 __all__ = [
     "Glimpse",
@@ -30,17 +33,31 @@ __all__ = [
     "awake",
     "deliver",
     "feed",
+    "gives_titles",
     "init_app",
+    "leave",
     "look_after",
     "shut_down",
     "start",
     "stop",
+    "suggested_title",
     "watching",
 ]
 
 
-def init_app(app: Flask, endpoint: Endpoint, context_messages: int) -> None:
-    app.extensions["replies"] = Home(app, endpoint, context_messages)
+def init_app(app: Flask, endpoint: Endpoint, settings: Settings) -> None:
+    def make() -> Machinery:
+        return Machinery(
+            app, endpoint, settings.context_messages,
+            gives_titles=gives_titles(endpoint, settings), resumes=settings.resume_interrupted,
+        )  # fmt: skip
+
+    app.extensions["replies"] = Home(make)
+
+
+def gives_titles(endpoint: Endpoint, settings: Settings) -> bool:
+    """Whether conversations get titles from the model. The demonstration model invents freely."""
+    return settings.titles_by_model and not endpoint.local
 
 
 def _machinery() -> Machinery:
@@ -54,7 +71,7 @@ def awake() -> UUID:
     :raises Unavailable: the database is away
     """
     machinery = _machinery()
-    machinery.scribe.be_alive()
+    machinery.be_ready()
     return machinery.process_id
 
 
@@ -94,6 +111,17 @@ def feed(news: News, connection: socket.socket) -> None:
     _machinery().delivery.feeds.add(news, connection)
 
 
+def suggested_title(said: Sequence[tuple[str, str]]) -> str:
+    """The model's title for what was said: (role, text), oldest first. Waits for the model.
+
+    :raises Conflict: it gave none in a short while, or is not asked for titles here
+    """
+    machinery = _machinery()
+    if not machinery.gives_titles:
+        raise Conflict("The model of this site is not asked for titles.")
+    return machinery.titles.suggestion(said)
+
+
 def text_so_far(answer_id: int) -> str:
     """What there is of an answer in progress, here or in the database."""
     live = _machinery().scribe.find(answer_id)
@@ -101,13 +129,20 @@ def text_so_far(answer_id: int) -> str:
 
 
 def look_after(app: Flask) -> None:
-    """From now on this process ends what dead ones left behind, whoever visits."""
+    """From now on this process ends what dead ones left behind, or goes on with it, whoever
+    visits."""
     home: Home = app.extensions["replies"]
     home.machinery()
 
 
+def leave(app: Flask) -> None:
+    """This process will stop soon: it takes up no answers of others any more."""
+    home: Home = app.extensions["replies"]
+    home.leave()
+
+
 def shut_down(app: Flask, patience: float = 0.0) -> None:
-    """End this process's answers as interrupted, with the text that was there; those that end by
-    themselves within ``patience`` seconds are complete."""
+    """End this process's answers as interrupted, with the text that was there, or leave them to
+    others; those that end by themselves within ``patience`` seconds are complete."""
     home: Home = app.extensions["replies"]
     home.close(patience)

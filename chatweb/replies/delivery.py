@@ -188,7 +188,9 @@ class Channel:
         if self.ending is not None:
             return
         try:
-            if self._live.over.is_set():
+            if self._live.is_elsewhere:
+                self.close()
+            elif self._live.over.is_set():
                 self.ending = asyncio.ensure_future(self._end())
             else:
                 self._tell()

@@ -32,6 +32,7 @@ class Engine:
         self._client = Client(endpoint)
         self._grown = grown
         self._ended = ended
+        self._leaves_open = False
         self._tasks: dict[int, asyncio.Task[None]] = {}
 
     def start(self, live: LiveText, messages: list[dict[str, str]]) -> None:
@@ -69,6 +70,9 @@ class Engine:
             status = "interrupted" if len(live) else "failed"
             details = {"reason": error.sentence, "kind": error.kind}
         except asyncio.CancelledError as cancelled:
+            if self._leaves_open and not cancelled.args:
+                self._tasks.pop(live.answer_id, None)
+                return
             end = cancelled.args[0] if cancelled.args else End("interrupted", {"reason": SHUTDOWN})
             status, details = end.status, dict(end.details)
         except Exception:
@@ -94,8 +98,10 @@ class Engine:
         details = {name: value for name, value in known.items() if value is not None}
         return ("stopped" if outcome.capped else "failed" if empty else "complete"), details
 
-    def close(self, timeout: float = 2.0) -> None:
-        """End all answers as interrupted; what had arrived stays with them."""
+    def close(self, timeout: float = 2.0, *, leaves_open: bool = False) -> None:
+        """End all answers as interrupted; what had arrived stays with them. With ``leaves_open``
+        they get no end: another process goes on with them."""
+        self._leaves_open = leaves_open
 
         async def wind_up() -> None:
             tasks = list(self._tasks.values())

@@ -25,6 +25,13 @@ logger = logging.getLogger(__name__)
 HEARTBEAT = 20.0
 """Seconds of silence after which a feed gets a sign of life; many proxies cut after 60."""
 
+CONNECTIONS = 4
+"""Feeds of one owner at once, in all processes together: a browser has six connections to a site,
+and some must stay free. With more pages they take turns."""
+
+TURN = "retry: 5000\n\n"
+"""Tells a page to wait 5 s before it comes back."""
+
 LONGEST = 600.0
 """Seconds after which a feed ends, give or take a fifth: its page comes back by itself."""
 
@@ -49,7 +56,8 @@ class News(Protocol):
 class Feeds:
     """Every connection of this process that gets news, by owner."""
 
-    def __init__(self, loop: Loop, lookout: Lookout, render: Render):
+    def __init__(self, loop: Loop, lookout: Lookout, render: Render, processes: int) -> None:
+        self._most = max(1, CONNECTIONS // processes)
         self._loop = loop
         self._lookout = lookout
         self._render = render
@@ -64,19 +72,26 @@ class Feeds:
         loop = asyncio.get_running_loop()
         reader = Reader(lambda reader: None)
         await loop.connect_accepted_socket(lambda: reader, connection)
-        self.join(reader, news, catches_up=True)
+        feeds = [each for each, page in self._of(news).items() if page.is_feed]
+        for longest_connected in feeds[: len(feeds) + 1 - self._most]:
+            longest_connected.write(chunk(TURN))
+            self._end(longest_connected)
+        self.join(reader, news, is_feed=True)
         loop.call_later(LONGEST * random.uniform(0.8, 1.2), self._end, reader)  # noqa: S311
 
-    def join(self, reader: Reader, news: News, *, catches_up: bool = False) -> None:
+    def join(self, reader: Reader, news: News, *, is_feed: bool = False) -> None:
         """Let a connection get news too; in the loop."""
-        pages = self._pages.setdefault(news.owner_id, {})
-        pages[reader] = page = Page(reader, news, self._render)
+        page = Page(reader, news, self._render, is_feed=is_feed)
+        self._pages.setdefault(news.owner_id, {})[reader] = page
         reader.also_leaves(lambda reader: self._leave(news.owner_id, reader))
         self._lookout.watch(news.owner_id, lambda changed: self._hear(news.owner_id, changed))
-        if catches_up:
+        if is_feed:
             page.catch_up()
         if self._beat is None:
             self._beat = asyncio.ensure_future(self._beating())
+
+    def _of(self, news: News) -> dict[Reader, Page]:
+        return self._pages.get(news.owner_id, {})
 
     def _leave(self, owner_id: UUID, reader: Reader) -> None:
         pages = self._pages.get(owner_id, {})
@@ -116,7 +131,8 @@ class Feeds:
 class Page:
     """One page and what it has not been told yet."""
 
-    def __init__(self, reader: Reader, news: News, render: Render) -> None:
+    def __init__(self, reader: Reader, news: News, render: Render, *, is_feed: bool) -> None:
+        self.is_feed = is_feed
         self.reader = reader
         self.news = news
         self._render = render

@@ -39,6 +39,8 @@ class LiveText:
 
     ``begun`` is set with the first letter, ``over`` when its end is committed: what is shown
     after that is what a reload would show. ``text``: what it begins with, which is kept already.
+    ``when_kept`` is called with status and text once its end is committed; it must not wait.
+    ``details``: what its message knows already. ``is_elsewhere``: another process goes on with it.
     """
 
     readers = 0
@@ -51,6 +53,9 @@ class LiveText:
         self.over = threading.Event()
         self.end: End | None = None
         self.seen_by_stopper: int | None = None
+        self.when_kept: Callable[[str, str], None] | None = None
+        self.details: Mapping[str, Any] = {}
+        self.is_elsewhere = False
         self._followers = 0
         self._hears: Callable[[], None] | None = None
         self._lock = threading.Lock()
@@ -90,6 +95,13 @@ class LiveText:
         self.over.set()
         self._notify()
 
+    def part(self) -> None:
+        """Another process goes on with it: let every reader go, to follow it there."""
+        self.is_elsewhere = True
+        self.begun.set()
+        self.over.set()
+        self._notify()
+
     def tell(self, hears: Callable[[], None] | None) -> None:
         """Let ``hears`` be called with the first letter and at the end, in whatever thread."""
         self._hears = hears
@@ -104,7 +116,7 @@ class LiveText:
         return self._hears is not None or self._followers > 0
 
     def follow(self) -> Iterator[Glimpse]:
-        """The text whenever it has grown, until its end."""
+        """The text whenever it has grown, until its end; no end where it goes on elsewhere."""
         self._count(1)
         try:
             yield from self._glimpses()
@@ -122,6 +134,8 @@ class LiveText:
         shown, silent = -1, 0.0
         while True:
             ended = self.over.is_set()
+            if self.is_elsewhere:
+                return
             if ended or len(self) != shown:
                 text = self.text()
                 yield Glimpse(text, ended)

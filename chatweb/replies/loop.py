@@ -7,9 +7,11 @@ import logging
 import threading
 from collections.abc import Callable, Coroutine
 from contextvars import Context
-from typing import Any
+from typing import Any, TypeVar
 
 logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 
 class Loop:
@@ -31,6 +33,17 @@ class Loop:
             asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout)
         except TimeoutError:
             logger.error("the loop did not end its work within %s s", timeout)
+
+    def result(self, work: Coroutine[Any, Any, Result], timeout: float) -> Result:
+        """What ``work`` returned or raised in the loop; for other threads.
+
+        :raises TimeoutError: not within ``timeout`` seconds; the work is given up
+        """
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result(timeout)
+        finally:
+            future.cancel()
 
     def close(self, timeout: float = 2.0) -> None:
         self.call(self._loop.stop)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from flask import Flask
 
@@ -24,8 +26,12 @@ from chatweb.replies.live import End, LiveText
 from chatweb.replies.loop import Loop
 from chatweb.replies.scribe import Scribe
 from chatweb.replies.tailer import Tailer
-from chatweb.services import messages
+from chatweb.replies.titles import Titles
+from chatweb.services import answers, messages, resuming
 from chatweb.services.asking import Asked
+from chatweb.services.resuming import TakenUp
+
+logger = logging.getLogger(__name__)
 
 REMEMBERED = 10_000
 """Answers remembered as begun, so that a repeated request does not begin one again."""
@@ -34,12 +40,20 @@ REMEMBERED = 10_000
 class Machinery:
     """Engine, delivery, scribe and tailer of one process."""
 
-    def __init__(self, app: Flask, endpoint: Endpoint, context_messages: int) -> None:
+    def __init__(
+        self, app: Flask, endpoint: Endpoint, context_messages: int, *,
+        gives_titles: bool, resumes: bool,
+    ) -> None:  # fmt: skip
+        self.app = app
         self.pid = os.getpid()
+        self._app = app
         self.process_id = uuid4()
         self.endpoint = endpoint
         self.context_messages = context_messages
-        self.scribe = Scribe(app, self.process_id, self.stop)
+        self.gives_titles = gives_titles
+        self.resumes = resumes
+        self.is_leaving = False
+        self.scribe = Scribe(app, self.process_id, self.stop, self.settle)
         self.tailer = Tailer(app)
         self._begun: OrderedDict[int, None] = OrderedDict()
         self._lock = threading.RLock()
@@ -47,6 +61,7 @@ class Machinery:
         self._engine: Engine | None = None
         self._delivery: Delivery | None = None
         self._finisher: ThreadPoolExecutor | None = None
+        self._titles: Titles | None = None
 
     @property
     def loop(self) -> Loop:
@@ -67,42 +82,112 @@ class Machinery:
     def delivery(self) -> Delivery:
         with self._lock:
             if self._delivery is None:
-                finisher = self._finisher = ThreadPoolExecutor(2, thread_name_prefix="finisher")
+                finisher = self.finisher
 
                 def render(function: Callable[..., str], *args: Any) -> asyncio.Future[str]:
                     return asyncio.get_running_loop().run_in_executor(finisher, function, *args)
 
-                feeds = Feeds(self.loop, self.tailer.lookout, render)
+                processes = self._app.extensions["settings"].web_concurrency
+                feeds = Feeds(self.loop, self.tailer.lookout, render, processes)
                 self._delivery = Delivery(self.loop, self.watching, feeds, render)
             return self._delivery
+
+    @property
+    def finisher(self) -> ThreadPoolExecutor:
+        """Threads that may read and write the database for the loop."""
+        with self._lock:
+            if self._finisher is None:
+                self._finisher = ThreadPoolExecutor(2, thread_name_prefix="finisher")
+            return self._finisher
+
+    @property
+    def titles(self) -> Titles:
+        with self._lock:
+            if self._titles is None:
+                self._titles = Titles(self.app, self.loop, self.endpoint, self.finisher)
+            return self._titles
+
+    def be_ready(self) -> None:
+        """Have all that an answer needs. Making the engine takes a while, which must not come
+        between the commit of a question and its answer.
+
+        :raises Unavailable: the database is away
+        """
+        _ = self.engine
+        self.scribe.be_alive()
 
     def start(self, asked: Asked) -> None:
         """Produce an answer of this process, unless that was begun already."""
         with self._lock:
             if asked.answer_id in self._begun:
                 return
-            self._begun[asked.answer_id] = None
-            if len(self._begun) > REMEMBERED:
-                self._begun.popitem(last=False)
-            live = LiveText(asked.answer_id, asked.begins_with)
-            self.scribe.add(live)
+            live = self._begin(asked)
         try:
-            history = messages.leading_to(
-                asked.conversation_id, asked.parent, self.context_messages
-            )
-            history.append(("user", asked.text))
-            prompt = prompts.build(
-                history, messages=self.context_messages, size=self.endpoint.prompt_size,
-                begun=asked.begins_with,
-            )  # fmt: skip
-            self.engine.start(live, prompt)
+            self.engine.start(live, self._prompt(asked))
             if live.seen_by_stopper is not None:
                 # Whoever stopped it meanwhile found nothing to stop.
                 self.engine.stop(live.answer_id, End("stopped", {"reason": STOPPED}))
         except BaseException:
             # The answer is ours and must end, whatever happened.
-            live.end = End("failed", {"reason": BROKEN})
+            live.end = End("interrupted" if len(live) else "failed", {"reason": BROKEN})
             raise
+
+    def _begin(self, asked: Asked) -> LiveText:
+        self._begun[asked.answer_id] = None
+        if len(self._begun) > REMEMBERED:
+            self._begun.popitem(last=False)
+        live = LiveText(asked.answer_id, asked.begins_with)
+        if self.gives_titles and asked.parent is None:
+            live.when_kept = partial(self._answered_first, asked)
+        self.scribe.add(live)
+        return live
+
+    def _prompt(self, asked: Asked) -> list[dict[str, str]]:
+        history = messages.leading_to(asked.conversation_id, asked.parent, self.context_messages)
+        history.append(("user", asked.text))
+        return prompts.build(
+            history, messages=self.context_messages, size=self.endpoint.prompt_size,
+            begun=asked.begins_with,
+        )  # fmt: skip
+
+    def settle(self, orphans: Mapping[int, UUID]) -> None:
+        """End answers of dead processes, or go on with them: ids, each with its process.
+
+        In the scribe's thread. What is not begun here is an orphan again at the next look.
+        """
+        if self.resumes and self.is_leaving:
+            return  # others stay
+        worn_out = orphans
+        if self.resumes:
+            divided = resuming.take_up(self.process_id, orphans)
+            worn_out = divided.worn_out
+            for taken in divided.taken:
+                self._go_on(taken)
+            if divided.taken:
+                logger.warning("took up %d answers of dead processes", len(divided.taken))
+        if worn_out:
+            answers.interrupt(worn_out)
+            logger.warning("interrupted %d answers of dead processes", len(worn_out))
+
+    def _go_on(self, taken: TakenUp) -> None:
+        stopped = taken.stop_at is not None
+        prompt = [] if stopped else self._prompt(taken.asked)
+        with self._lock:
+            # Its request may have come again and begun it, in the moment since it is ours.
+            found = self.scribe.find(taken.asked.answer_id)
+            live = found or self._begin(taken.asked)
+            live.details = taken.details
+        if stopped:
+            live.seen_by_stopper = taken.stop_at
+            live.end = End("stopped", {"reason": STOPPED})
+        elif not found:
+            self.engine.start(live, prompt)
+
+    def _answered_first(self, asked: Asked, status: str, text: str) -> None:
+        """The first answer of a conversation has ended."""
+        if status == "complete":
+            said = [("user", asked.text), ("assistant", text)]
+            self.titles.improve(asked.conversation_id, said)
 
     def stop(self, live: LiveText, seen: int) -> None:
         if live.seen_by_stopper is None:
@@ -121,18 +206,23 @@ class Machinery:
     def close(self, patience: float = 0.0) -> None:
         """End the answers, keep and deliver their ends, then let go of everything.
 
-        Those that end by themselves within ``patience`` seconds are complete.
+        Those that end by themselves within ``patience`` seconds are complete. The others are
+        interrupted; or, where answers are taken up again, left with what they have to whoever
+        goes on with them.
         """
+        self.is_leaving = True
         latest = time.monotonic() + patience
         self.scribe.wait_for_ends(patience)
         if self._delivery:
             # Some follow answers that other processes write.
             self._delivery.wait_for_ends(latest - time.monotonic())
         if self._engine:
-            self._engine.close()
+            self._engine.close(leaves_open=self.resumes)
         self.scribe.close()
         if self._delivery:
             self._delivery.close()
+        if self._titles:
+            self._titles.close()
         if self._finisher:
             self._finisher.shutdown(wait=False, cancel_futures=True)
         self.tailer.close()
@@ -141,10 +231,11 @@ class Machinery:
 
 
 class Home:
-    """Where an application's machinery is found: made once in each process that needs it."""
+    """Where an application's machinery is found: made by ``make`` once in each process that needs
+    it."""
 
-    def __init__(self, app: Flask, endpoint: Endpoint, context_messages: int) -> None:
-        self._made_of = (app, endpoint, context_messages)
+    def __init__(self, make: Callable[[], Machinery]) -> None:
+        self._make = make
         self._machinery: Machinery | None = None
         self._lock = threading.Lock()
 
@@ -154,8 +245,13 @@ class Home:
             return found
         with self._lock:
             if not self._machinery or self._machinery.pid != os.getpid():
-                self._machinery = Machinery(*self._made_of)
+                self._machinery = self._make()
             return self._machinery
+
+    def leave(self) -> None:
+        """This process will stop soon. Takes no lock: a signal's handler may call it."""
+        if self._machinery and self._machinery.pid == os.getpid():
+            self._machinery.is_leaving = True
 
     def close(self, patience: float = 0.0) -> None:
         if self._machinery and self._machinery.pid == os.getpid():

@@ -2,7 +2,8 @@
 
 Every tick it writes what all live answers of the process have gained, in one transaction,
 whatever their number, and their ends; it sees who asked to stop, and renews the heartbeat while
-there is something to be alive for. Every few seconds it ends the answers of dead processes.
+there is something to be alive for. Every few seconds it looks for answers of dead processes, which
+are ended, or taken up again.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Set
+from itertools import islice
 from uuid import UUID
 
 from flask import Flask
 
+from chatweb.database.types import AnyRow
 from chatweb.replies.live import LiveText
-from chatweb.services import answers, changes
+from chatweb.services import answers, changes, limits
 from chatweb.services.answers import Ending
 from chatweb.services.errors import Unavailable
 from chatweb.services.pieces import Piece
@@ -36,20 +39,29 @@ AWAKE = 10.0
 REAP = 1.0
 """Seconds between two looks for answers of dead processes."""
 
+PORTION = 50
+"""So many of them are ended or taken up after one look: our own answers must not wait for long."""
+
 FORGET = 60.0
-"""Seconds between two times of forgetting changes that every page has heard of."""
+"""Seconds between two times of forgetting changes that every page has heard of, and counts of
+questions whose period is over."""
 
 
 class Scribe:
-    """Keeps the live answers of this process. ``stop`` ends one whose reader asked for it."""
+    """Keeps the live answers of this process. ``stop`` ends one whose reader asked for it;
+    ``settle`` is given those of dead processes, by id, with their process."""
 
-    def __init__(self, app: Flask, process_id: UUID, stop: Callable[[LiveText, int], None]) -> None:
+    def __init__(
+        self, app: Flask, process_id: UUID, stop: Callable[[LiveText, int], None],
+        settle: Callable[[Mapping[int, UUID]], None] = answers.interrupt,
+    ) -> None:  # fmt: skip
         self.process_id = process_id
+        self._settle = settle
         self._app = app
         self._stop = stop
         self._live: dict[int, LiveText] = {}
         self._kept: dict[int, int] = {}
-        self._suspects: set[int] = set()
+        self._suspects: dict[int, float] = {}
         self._lock = threading.Lock()
         self._urgent = threading.Event()
         self._closing = False
@@ -87,10 +99,12 @@ class Scribe:
             time.sleep(SHORTEST_TICK)
 
     def close(self) -> None:
-        """Write what there is and end the thread."""
+        """Write what there is and end the thread. Readers of what has no end are let go."""
         self._closing = True
         self.wake()
         self._thread.join(5.0)
+        for live in list(self._live.values()):
+            live.part()
 
     def _run(self) -> None:
         with self._app.app_context():
@@ -107,7 +121,7 @@ class Scribe:
     def _turn(self) -> None:
         try:
             self._write()
-            if time.monotonic() - self._reaped > REAP:
+            if not self._closing and time.monotonic() - self._reaped > REAP:
                 self._reap()
         except Unavailable as away:
             # Texts wait in memory; readers follow them there until the database is back.
@@ -162,24 +176,36 @@ class Scribe:
         text = live.text()
         if live.end.status == "stopped" and live.seen_by_stopper is not None:
             text = text[: live.seen_by_stopper]
-        return Ending(live.answer_id, live.end.status, text, live.end.details)
+        details = {**live.details, **live.end.details}
+        return Ending(live.answer_id, live.end.status, text, details)
 
     def _let_go(self, ending: Ending, was_first: bool) -> None:
         """Tell the readers, who get what is stored even if somebody else ended the answer."""
-        with self._lock:
-            live = self._live.pop(ending.answer_id)
-            del self._kept[ending.answer_id]
-        live.finish(ending.text if was_first else answers.ended_text(ending.answer_id))
+        text = ending.text if was_first else answers.ended_text(ending.answer_id)
+        live = self._forget(ending.answer_id)
+        self._release(live, text)
+        if was_first and live.when_kept:
+            live.when_kept(ending.status, ending.text)
 
     def _drop(self, answer_ids: Set[int]) -> None:
-        """Let go of answers that somebody else ended, or whose rows are gone: their readers get
-        what is stored."""
+        """Let go of answers that somebody else ended or goes on with, or whose rows are gone: their
+        readers get what is stored."""
         for answer_id in answer_ids:
             text = answers.ended_text(answer_id)
-            with self._lock:
-                live = self._live.pop(answer_id)
-                del self._kept[answer_id]
+            live = self._forget(answer_id)
             self._stop(live, 0)
+            self._release(live, text)
+
+    def _forget(self, answer_id: int) -> LiveText:
+        with self._lock:
+            del self._kept[answer_id]
+            return self._live.pop(answer_id)
+
+    @staticmethod
+    def _release(live: LiveText, text: str | None) -> None:
+        if text is None:
+            live.part()
+        else:
             live.finish(text)
 
     def _note_beat(self) -> None:
@@ -189,31 +215,39 @@ class Scribe:
         self._beaten = now
 
     def _reap(self) -> None:
-        """End what dead processes left behind.
+        """End what dead processes left behind, or go on with it.
 
         After the database was away nobody's heart has beaten; so processes that have not been
         steady themselves for a while do not judge others yet, but look which of their own answers
-        others have ended meanwhile. An answer is ended when it is seen twice: one that was
-        committed a moment ago may not have reached this process's list.
+        others have ended meanwhile. Those of a process that has signed off need no judgement.
         """
         self._reaped = time.monotonic()
         if self._reaped - self._forgot > FORGET:
             self._forgot = self._reaped
             changes.forget()
+            limits.forget()
         steady = self._reaped - self._steady_since >= answers.QUIET
         if not steady and (known := set(self._live)):
-            self._drop(known - answers.streaming(list(known)))
-        orphans = answers.orphans(self.process_id) - set(self._live)
-        if not orphans:
-            self._suspects = set()
-            return
-        self.be_alive()
-        if not steady:
-            return
-        if dead := sorted(orphans & self._suspects):
-            answers.interrupt(dead)
-            logger.warning("interrupted %d answers of dead processes", len(dead))
-        self._suspects = orphans
+            self._drop(known - answers.written_by(self.process_id, list(known)))
+        orphans = [each for each in answers.orphans(self.process_id) if each.id not in self._live]
+        if orphans:
+            self.be_alive()
+        dead = {
+            each.id: each.process_id
+            for each in orphans
+            if each.signed_off or (steady and self._is_left(each))
+        }
+        seen = self._suspects if steady else {}
+        self._suspects = {each.id: seen.get(each.id, self._reaped) for each in orphans}
+        if dead:
+            self._settle(dict(islice(dead.items(), PORTION)))
+
+    def _is_left(self, orphan: AnyRow) -> bool:
+        """Whether an answer was seen before, as nobody's; one said to be ours long before: it may
+        have been committed a moment ago, by a thread that had no turn since."""
+        first_seen = self._suspects.get(orphan.id, float("inf"))
+        patience = answers.QUIET if orphan.process_id == self.process_id else 0.0
+        return self._reaped - first_seen >= patience
 
     def _retire(self) -> None:
         try:

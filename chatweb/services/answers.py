@@ -33,6 +33,9 @@ from chatweb.services.pieces import Piece
 QUIET = 5.0
 """Seconds without a heartbeat after which a process counts as dead."""
 
+SIGNED_OFF = 0.0
+"""As its heartbeat: a process has said itself that it will not write any more."""
+
 CUT = "The server stopped while this was being written. What had arrived is kept."
 
 
@@ -52,8 +55,8 @@ class Kept:
 
     ended: frozenset[int]
     over: frozenset[int]
-    """Answers that gained text but are not being written any more: somebody else, who took this
-    process for dead, ended them, or their rows are gone."""
+    """Answers that gained text but are not this process's any more: somebody else, who took it for
+    dead, ended them or goes on with them, or their rows are gone."""
     stops: Mapping[int, int]
     """Answers that somebody asked to stop, with the number of characters they had seen."""
 
@@ -65,12 +68,17 @@ STOPS = select(Message.id, Message.stop_at).where(
 )
 END = (
     update(Message)
-    .where(Message.id == bindparam("answer_id"), Message.status == "streaming")
+    .where(
+        Message.id == bindparam("answer_id"),
+        Message.status == "streaming",
+        Message.process_id == bindparam("by"),
+    )
     .values(
         status=bindparam("ended"), content=bindparam("text"), details=bindparam("known"),
         ended_at=bindparam("now"), process_id=null(), stop_at=null(),
     )
 )  # fmt: skip
+CONTENT = select(Message.status, Message.content).where(Message.id == bindparam("answer_id"))
 UNSEEN = (
     update(Conversation)
     .where(
@@ -83,7 +91,7 @@ UNSEEN = (
     .values(unseen=True)
 )
 ORPHANS = (
-    select(Message.id, Message.process_id)
+    select(Message.id, Message.process_id, (Process.heartbeat == SIGNED_OFF).label("signed_off"))
     .join(Process, Process.id == Message.process_id)
     .where(
         Message.status == "streaming",
@@ -116,17 +124,16 @@ def keep(
 ) -> Kept:
     """Write what all live answers of a process gained, in one transaction.
 
-    An answer that is no longer streaming keeps the end it has: it is missing in ``ended``, and
-    gets no piece any more.
+    An answer that has ended keeps the end it has, and one that another process goes on with is
+    left to it: it is missing in ``ended``, and gets no piece any more.
     """
     with writing() as connection:
         if heartbeat:
             _beat(connection, process_id)
-        over = pieces.add(connection, gained) if gained else frozenset()
-        ended = frozenset(each.answer_id for each in endings if _end(connection, each))
-        if endings:
-            pieces.forget(connection, [each.answer_id for each in endings])
+        over = pieces.add(connection, process_id, gained) if gained else frozenset()
+        ended = frozenset(each.answer_id for each in endings if _end(connection, process_id, each))
         if ended:
+            pieces.forget(connection, list(ended))
             changes.note_ends(connection, list(ended))
         stops = _stops(connection, process_id)
         connection.commit()
@@ -144,11 +151,12 @@ def _stops(connection: Connection, process_id: UUID) -> Mapping[int, int]:
     return {row.id: row.stop_at for row in rows}
 
 
-def _end(connection: Connection, ending: Ending) -> bool:
+def _end(connection: Connection, process_id: UUID, ending: Ending) -> bool:
     result = connection.execute(
         END,
         {
-            "answer_id": ending.answer_id, "ended": ending.status, "text": ending.text,
+            "answer_id": ending.answer_id, "by": process_id,
+            "ended": ending.status, "text": ending.text,
             "known": dict(ending.details), "now": datetime.now(UTC),
         },
     )  # fmt: skip
@@ -180,22 +188,26 @@ def request_stop(
     return row
 
 
-def orphans(process_id: UUID) -> set[int]:
-    """Streaming answers of processes that have gone quiet, and those said to be this one's."""
+def orphans(process_id: UUID) -> Sequence[AnyRow]:
+    """Streaming answers of processes that have gone quiet, and those said to be this one's: rows of
+    id, process_id, and whether that process has signed off."""
     with reading() as connection:
-        rows = connection.execute(ORPHANS, {"process_id": process_id}).all()
-    return {row.id for row in rows}
+        return connection.execute(ORPHANS, {"process_id": process_id}).all()
 
 
-def interrupt(answer_ids: Sequence[int]) -> None:
-    """End answers that nobody writes any more, with the text that was kept."""
+def interrupt(orphans: Mapping[int, UUID]) -> None:
+    """End answers that nobody writes any more, with the text that was kept: ids, each with the
+    process it is taken from, unless another one has been quicker."""
     with writing() as connection:
         # Held before they are read: a piece that comes at this moment must not get lost.
-        for answer_id in pieces.held(connection, answer_ids):
-            text = pieces.text(connection, answer_id)
-            _end(connection, Ending(answer_id, "interrupted", text, {"reason": CUT}))
-        pieces.forget(connection, answer_ids)
-        changes.note_ends(connection, answer_ids)
+        held = pieces.held(connection, orphans)
+        for row in held:
+            text = pieces.text(connection, row.id)
+            details = {**row.details, "reason": CUT}
+            _end(connection, row.process_id, Ending(row.id, "interrupted", text, details))
+        ended = [row.id for row in held]
+        pieces.forget(connection, ended)
+        changes.note_ends(connection, ended)
         connection.commit()
 
 
@@ -207,9 +219,15 @@ def unseen(answer_ids: Sequence[int]) -> None:
 
 
 def retire(process_id: UUID) -> None:
-    """Forget processes that are over: this one, and dead ones without answers."""
+    """Sign off for this process, and forget processes that are over and have no answers left.
+
+    Whoever looks sees at once that an answer this one leaves behind has nobody any more.
+    """
     has_answers = select(Message.id).where(Message.process_id == Process.id).exists()
     with writing() as connection:
+        connection.execute(
+            update(Process).where(Process.id == process_id).values(heartbeat=SIGNED_OFF)
+        )
         connection.execute(
             delete(Process).where(
                 or_(Process.id == process_id, Process.heartbeat < now_seconds() - 100 * QUIET),
@@ -245,17 +263,19 @@ def followed(offsets: Mapping[int, int]) -> Sequence[AnyRow]:
         return connection.execute(statement).all()
 
 
-def streaming(answer_ids: Sequence[int]) -> Set[int]:
-    """Those of ``answer_ids`` that are there and being written."""
+def written_by(process_id: UUID, answer_ids: Sequence[int]) -> Set[int]:
+    """Those of ``answer_ids`` that are there and being written by a process."""
     with reading() as connection:
-        return pieces.streaming(connection, answer_ids)
+        return pieces.written_by(connection, process_id, answer_ids)
 
 
-def ended_text(answer_id: int) -> str:
-    """The text an answer ended with; empty when its row is gone."""
+def ended_text(answer_id: int) -> str | None:
+    """The text an answer ended with; empty when its row is gone, None while it is being written."""
     with reading() as connection:
-        statement = select(Message.content).where(Message.id == answer_id)
-        return connection.execute(statement).scalar() or ""
+        row = connection.execute(CONTENT, {"answer_id": answer_id}).first()
+    if row is None:
+        return ""
+    return None if row.status == "streaming" else row.content
 
 
 def text_so_far(answer_id: int) -> str:

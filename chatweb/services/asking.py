@@ -153,7 +153,7 @@ def add_answer(
         _answer(answer, question.position, process_id) | {"request_id": request_id},
     )  # fmt: skip
     if begins_with:
-        pieces.add(connection, [Piece(answer_id, 0, begins_with)])
+        pieces.add(connection, process_id, [Piece(answer_id, 0, begins_with)])
     grow(connection, owner, conversation.id, answer, now)
     return Asked(
         Listed(conversation.id, conversation.title, now, True), question.parent, question.position,

@@ -33,4 +33,8 @@ class Conflict(ServiceError):
 
 
 class TooMany(ServiceError):
-    """More than is allowed in a while."""
+    """More than is allowed in a while; after ``retry_after`` seconds there is room again."""
+
+    def __init__(self, sentence: str, retry_after: int) -> None:
+        super().__init__(sentence)
+        self.retry_after = retry_after

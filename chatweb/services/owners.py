@@ -21,7 +21,11 @@ from chatweb.models import Login, User
 
 TOKEN_BYTES = 32
 
-KNOWN = select(Login.user_id, Login.revoked_at).where(Login.token_hash == bindparam("token_hash"))
+KNOWN = (
+    select(Login.user_id, Login.revoked_at, User.email.is_(None).label("is_guest"))
+    .join(User, User.id == Login.user_id)
+    .where(Login.token_hash == bindparam("token_hash"))
+)
 LOCK_OWNER = (
     select(User.id).where(User.id == bindparam("id")).with_for_update(key_share=True)
 )  # fmt: skip
@@ -33,6 +37,7 @@ class Owner:
 
     id: UUID
     token_hash: bytes
+    is_guest: bool = True
 
 
 def new_token() -> str:
@@ -56,7 +61,9 @@ def recognise(token: str) -> Owner | None:
         login = connection.execute(KNOWN, {"token_hash": owner.token_hash}).first()
     if login is None:
         return owner
-    return None if login.revoked_at else Owner(login.user_id, owner.token_hash)
+    if login.revoked_at:
+        return None
+    return Owner(login.user_id, owner.token_hash, login.is_guest)
 
 
 def ensure(connection: Connection, owner: Owner) -> bool:

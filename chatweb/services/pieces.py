@@ -1,19 +1,20 @@
 """Text of answers in progress, kept piece by piece: what is there when their process dies.
 
-Only an answer that is being written has pieces. Whoever ends one forgets them in the same
-transaction, and nobody can add one to it afterwards.
+Only an answer that is being written has pieces, and only the process it belongs to can add one.
+Whoever ends one forgets them in the same transaction.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Connection, Integer, String, bindparam, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chatweb.database.types import BigId
+from chatweb.database.types import AnyRow, BigId
 from chatweb.models import Message, ReplyPiece
 
 
@@ -29,7 +30,12 @@ class Piece:
 STREAMING = select(Message.id).where(
     Message.id.in_(bindparam("answer_ids", expanding=True)), Message.status == "streaming"
 )
-HELD = STREAMING.order_by(Message.id).with_for_update(key_share=True)
+WRITTEN_BY = STREAMING.where(Message.process_id == bindparam("process_id"))
+HELD = (
+    STREAMING.add_columns(Message.process_id, Message.details.label("details"))
+    .order_by(Message.id)
+    .with_for_update(key_share=True)
+)
 FORGET = delete(ReplyPiece).where(
     ReplyPiece.message_id.in_(bindparam("answer_ids", expanding=True))
 )
@@ -41,10 +47,14 @@ TEXT = (
 
 
 def _adding(insert: Any, answer_id: Any, offset: Any, text: Any) -> Any:
-    """Adds text where its answer is being written, and holds that answer until the commit."""
+    """Adds text where its answer is being written here, and holds that answer until the commit."""
     written = (
         select(Message.id, offset, text)
-        .where(Message.id == answer_id, Message.status == "streaming")
+        .where(
+            Message.id == answer_id,
+            Message.status == "streaming",
+            Message.process_id == bindparam("process_id"),
+        )
         .order_by(Message.id)
         .with_for_update(read=True, of=Message)
     )
@@ -65,27 +75,35 @@ ADD_ALL = _adding(postgresql.insert, GAINED.c.answer_id, GAINED.c.offset, GAINED
 ADD_EACH = _adding(sqlite.insert, bindparam("answer_id"), bindparam("offset"), bindparam("text"))
 
 
-def add(connection: Connection, pieces: Sequence[Piece]) -> frozenset[int]:
-    """Add ``pieces``, and say whose were left out: those answers are not being written any more."""
+def add(connection: Connection, process_id: UUID, pieces: Sequence[Piece]) -> frozenset[int]:
+    """Add ``pieces`` of a process, and say whose were left out: it does not write those answers any
+    more, because they have ended or another one has taken them up."""
     ids = [each.answer_id for each in pieces]
-    statement, values = ADD_EACH, [vars(each) for each in pieces]
+    by: dict[str, Any] = {"process_id": process_id}
+    statement, values = ADD_EACH, [vars(each) | by for each in pieces]
     if connection.dialect.name == "postgresql":
         texts, offsets = [each.text for each in pieces], [each.offset for each in pieces]
-        statement, values = ADD_ALL, [{"answer_ids": ids, "offsets": offsets, "texts": texts}]
+        every = {"answer_ids": ids, "offsets": offsets, "texts": texts}
+        statement, values = ADD_ALL, [every | by]
     result = connection.execute(statement, values, execution_options={"preserve_rowcount": True})
     if result.rowcount == len(pieces):
         return frozenset()
-    return frozenset(ids) - streaming(connection, ids)
+    return frozenset(ids) - written_by(connection, process_id, ids)
 
 
-def streaming(connection: Connection, answer_ids: Sequence[int]) -> frozenset[int]:
-    """Those of ``answer_ids`` that are there and being written."""
-    return frozenset(connection.execute(STREAMING, {"answer_ids": answer_ids}).scalars())
+def written_by(
+    connection: Connection, process_id: UUID, answer_ids: Sequence[int]
+) -> frozenset[int]:
+    """Those of ``answer_ids`` that are there and being written by a process."""
+    known = {"answer_ids": answer_ids, "process_id": process_id}
+    return frozenset(connection.execute(WRITTEN_BY, known).scalars())
 
 
-def held(connection: Connection, answer_ids: Sequence[int]) -> Sequence[int]:
-    """Those being written, held: what is added at this moment is there already, or never comes."""
-    return connection.execute(HELD, {"answer_ids": answer_ids}).scalars().all()
+def held(connection: Connection, orphans: Mapping[int, UUID]) -> Sequence[AnyRow]:
+    """Those still being written by the processes given with them, held: what is added at this
+    moment is there already, or never comes. Rows of id, process_id and details."""
+    rows = connection.execute(HELD, {"answer_ids": list(orphans)}).all()
+    return [row for row in rows if row.process_id == orphans[row.id]]
 
 
 def text(connection: Connection, answer_id: int) -> str:

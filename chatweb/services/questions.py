@@ -14,21 +14,25 @@ from sqlalchemy import insert
 
 from chatweb.database import retried, writing
 from chatweb.models import Conversation
-from chatweb.services import asking, branches, changes, drafts, owners, texts
+from chatweb.services import asking, branches, changes, drafts, limits, owners, texts
 from chatweb.services.asking import Asked
 from chatweb.services.conversations import Listed, locked
 from chatweb.services.errors import Conflict
+from chatweb.services.limits import Allowance
 from chatweb.services.owners import Owner
 
 BEGIN = insert(Conversation)
 
 
 @retried
-def begin(owner: Owner, text: str, longest: int, request_id: UUID, process_id: UUID) -> Asked:
+def begin(
+    owner: Owner, text: str, longest: int, request_id: UUID, process_id: UUID, allowance: Allowance
+) -> Asked:
     """Make a conversation with its first question and the empty answer.
 
     :raises Invalid: the text is empty or over ``longest`` characters
     :raises StaleForm: the request id was used for something else
+    :raises TooMany: ``allowance`` is used up
     """
     text = texts.question(text, longest)
     with writing() as connection:
@@ -36,6 +40,7 @@ def begin(owner: Owner, text: str, longest: int, request_id: UUID, process_id: U
         first = {"role": "user", "parent": None, "content": text}
         if not is_new and (asked := asking.before(connection, owner, request_id, first)):
             return asked
+        limits.count(connection, owner, allowance, begins=True)
         now = datetime.now(UTC)
         listed = Listed(uuid4(), texts.first_words(text), now, True)
         connection.execute(
@@ -57,14 +62,14 @@ def begin(owner: Owner, text: str, longest: int, request_id: UUID, process_id: U
 @retried
 def ask(
     owner: Owner, conversation_id: UUID, text: str, longest: int, request_id: UUID,
-    process_id: UUID, shown: int | None = None,
+    process_id: UUID, allowance: Allowance, shown: int | None = None,
 ) -> Asked:  # fmt: skip
     """Add a question and its empty answer to the branch shown.
 
     ``shown`` is the newest message that the asker saw; where another branch has been chosen
     meanwhile, the question follows what the asker saw.
 
-    :raises Invalid, StaleForm: as for :func:`begin`
+    :raises Invalid, StaleForm, TooMany: as for :func:`begin`
     :raises Conflict: an answer is being written, or the conversation is closed
     :raises NotFound: no such conversation of this owner
     """
@@ -76,6 +81,7 @@ def ask(
         if asked := asking.before(connection, owner, request_id, same):
             return asked
         asking.check_free(connection, conversation)
+        limits.count(connection, owner, allowance)
         asked = asking.add_exchange(
             connection, owner, conversation, branches.end(connection, conversation, shown),
             conversation.message_count + 1, text, request_id, process_id, datetime.now(UTC),
@@ -89,11 +95,11 @@ def ask(
 @retried
 def edit(
     owner: Owner, conversation_id: UUID, position: int, text: str, longest: int, request_id: UUID,
-    process_id: UUID,
+    process_id: UUID, allowance: Allowance,
 ) -> Asked:  # fmt: skip
     """Ask the question at ``position`` in other words: a sibling of it, whose branch is shown.
 
-    :raises Invalid, StaleForm, Conflict: as for :func:`ask`
+    :raises Invalid, StaleForm, TooMany, Conflict: as for :func:`ask`
     :raises NotFound: no such question of this owner
     """
     text = texts.question(text, longest)
@@ -107,6 +113,7 @@ def edit(
         if asked := asking.before(connection, owner, request_id, same, after=position):
             return asked
         asking.check_free(connection, conversation)
+        limits.count(connection, owner, allowance)
         asked = asking.add_exchange(
             connection, owner, conversation, first.parent, conversation.message_count + 1, text,
             request_id, process_id, datetime.now(UTC),
@@ -119,13 +126,13 @@ def edit(
 @retried
 def retry(
     owner: Owner, conversation_id: UUID, position: int, request_id: UUID, process_id: UUID,
-    *, goes_on: bool = False,
+    allowance: Allowance, *, goes_on: bool = False,
 ) -> Asked:  # fmt: skip
     """Begin another answer, a sibling of the one at ``position``, and show its branch.
 
     ``goes_on``: it begins with the text of that one, which was cut, and goes on from there.
 
-    :raises StaleForm: the request id was used for something else
+    :raises StaleForm, TooMany: as for :func:`begin`
     :raises Conflict: an answer is being written, the conversation is closed, or nothing was cut
     :raises NotFound: no such answer of this owner
     """
@@ -141,6 +148,7 @@ def retry(
         if goes_on and not (first.status in {"stopped", "interrupted"} and first.content):
             raise Conflict("This answer was not cut short: there is nothing to go on with.")
         question = asking.find(connection, conversation_id, first.parent, "user")
+        limits.count(connection, owner, allowance)
         asked = asking.add_answer(
             connection, owner, conversation, question, request_id, process_id,
             datetime.now(UTC), first.content if goes_on else "",

@@ -23,6 +23,28 @@ what Unicode keeps for invisible use."""
 TITLE_LENGTH = 120
 FIRST_WORDS_LENGTH = 60
 NO_TITLE = "Untitled chat"
+LONGEST_SUGGESTION = 80
+"""Characters of a model's title; what is longer is none."""
+
+CALLED = re.compile(
+    r"^(?:title|titel|titre|t[ií]tulo|titolo|otsikko|tytuł|название|заголовок|标题|標題|タイトル)"
+    r"\s*[:\uff1a]\s*",
+    re.I,
+)
+QUOTES = {
+    '"': '"', "'": "'", "\u201c": "\u201d\u201c", "\u2018": "\u2019\u2018",
+    "\u201e": "\u201c\u201d", "«": "»", "»": "«", "「": "」", "『": "』",
+}  # fmt: skip
+"""Marks that open a quotation, and those that close it."""
+
+REFUSED = re.compile(
+    r"^(?:i(?:['’]m| am) (?:sorry|unable|afraid|not able)|sorry[,.]|i can(?:no|['’])t |i cannot |"
+    r"i apologi[sz]e|i do(?: not|n['’]t) |as an ai\b|unfortunately,|es tut mir leid|"
+    r"(?:je suis )?désolé|lo siento)",
+    re.I,
+)
+"""How a model says that it gives no title."""
+
 MARKS = re.compile(r"^[\s#>*\-+_~=|]+|[*`]+")
 """Markdown that says nothing in a title."""
 
@@ -60,6 +82,26 @@ def title(text: str) -> str:
     """A title somebody chose: one line, at most 120 characters."""
     text = " ".join(storable(text).split())[:TITLE_LENGTH].rstrip()
     return text if is_visible(text) else NO_TITLE
+
+
+def suggested_title(text: str) -> str | None:
+    """The title in what a model said when it was asked for one; None where there is none."""
+    lines = [line for line in storable(text).split("\n") if is_visible(line)]
+    if len(lines) > 1 and lines[0].rstrip(" *").endswith((":", "\uff1a")):
+        del lines[0]  # "Here is a title:"
+    words = " ".join(MARKS.sub("", lines[0]).split()) if lines else ""
+    words = unquoted(CALLED.sub("", words))
+    if words.endswith(".") and not words.endswith(".."):
+        words = words[:-1]
+    taken = is_visible(words) and len(words) <= LONGEST_SUGGESTION and not REFUSED.match(words)
+    return title(words) if taken else None
+
+
+def unquoted(words: str) -> str:
+    """``words`` without the quotation marks around all of them."""
+    first, inside, last = words[:1], words[1:-1], words[-1:]
+    closed = len(words) > 1 and last in QUOTES.get(first, "")
+    return inside.strip() if closed and not {first, last} & set(inside) else words
 
 
 def first_words(text: str) -> str:

@@ -54,6 +54,8 @@ class Browser:
         """Let a page follow its answer; one that had ended before the page came needs no stream."""
         if page.tree.select_one(".stream"):
             page.follow(self.get(page.stream).text)
+        if feed := page.one("#feed").get("hx-sse:connect"):
+            page.hear(self.get(str(feed)).text)
 
     def talk(self, text: str = "Why is the sky blue?") -> UUID:
         """A conversation of one question and its ended answer."""

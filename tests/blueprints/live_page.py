@@ -16,7 +16,7 @@ from difflib import unified_diff
 
 from bs4 import BeautifulSoup, Tag
 
-TARGET = re.compile(r"([^>]*?)((?:>:last-child)*)\Z")
+TARGET = re.compile(r"(.*?)((?:>:last-child)*)\Z")
 
 
 class LivePage:
@@ -68,6 +68,12 @@ class LivePage:
                 message["data-status"] = foot["data-status"]
                 connection.decompose()
             else:
+                self.event(event["data"])
+
+    def hear(self, feed: str) -> None:
+        """All that a feed says at first."""
+        for event in events(feed):
+            if event.get("data"):
                 self.event(event["data"])
 
     def same_as(self, html: str) -> bool:

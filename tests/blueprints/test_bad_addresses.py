@@ -22,7 +22,7 @@ Stored = Callable[[], list[Any]]
 READS = ["/c/{c}", "/c/{c}/messages?before=2", "/c/{c}/messages/{n}/stream"]
 WRITES = [
     "/c/{c}/messages", "/c/{c}/messages/{n}/stop", "/c/{c}/messages/{n}/retry", "/c/{c}/rename",
-    "/c/{c}/delete", "/c/{c}/restore",
+    "/c/{c}/delete", "/c/{c}/restore", "/c/{c}/suggest-title",
 ]  # fmt: skip
 FORM = {"text": "a", "title": "a", "seen": "0", "request_id": str(uuid4())}
 

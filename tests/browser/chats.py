@@ -24,6 +24,7 @@ _NORMALISED = """selector => {
   copy.normalize();
   const every = (selector, change) => copy.querySelectorAll(selector).forEach(change);
   every("script, template, #announcer, #notice, .elapsed", each => each.remove());
+  every("#feed", each => each.classList.remove("htmx-request"));
   every("time", each => { each.textContent = ""; each.removeAttribute("title"); });
   every("input[name=request_id], input[name=title]", each => each.removeAttribute("value"));
   for (const element of [copy, ...copy.querySelectorAll("*")]) {

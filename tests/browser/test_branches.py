@@ -215,21 +215,3 @@ def ended(page: Page, position: int, status: str) -> str:
     """Wait for a page without scripts, which loads itself again."""
     expect(message(page, position, status)).to_have_count(1)
     return words(page, position)
-
-
-def test_what_is_asked_follows_what_was_seen(visit: Visit) -> None:
-    page = visit()
-    ask(page, "First")
-    answered(page)
-    other = page.context.new_page()
-    other.goto(page.url)
-    message(other, 2).get_by_role("button", name="Another answer").click()
-    answered(other, 3)
-
-    ask(page, "About the first answer")
-
-    answered(page, 5)
-    page.reload()
-    assert page.locator(".message").evaluate_all("all => all.map(each => each.id)") == [
-        "message-1", "message-2", "message-4", "message-5",
-    ]  # fmt: skip

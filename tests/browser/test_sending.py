@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests import browsers
-from tests.browser.chats import answered, ask, forgive, notice, until, words
+from tests.browser.chats import answered, ask, forgive, growing, notice, until, words
 from tests.proxies import Proxy
 from tests.scripted_model import Script, ScriptedModel, answer_to
 from tests.servers import Server
@@ -170,6 +170,33 @@ def test_a_reload_while_sending_brings_the_text_back(page: Page) -> None:
     expect(page.locator("#text")).to_have_value("The lighthouse")
     assert page.locator("#request-id").input_value() == sent_with
     page.locator("#send").click()
+    expect(page.locator("#message-1")).to_have_count(1)
     expect(page.locator('[data-role="user"]')).to_have_count(1)
     page.goto("/")
     expect(page.locator("#text")).to_have_value("")
+
+
+def test_one_question_too_many_stays_in_the_box(
+    model: ScriptedModel, open_page: Callable[..., Page]
+) -> None:
+    with Server(LLM_BASE_URL=model.base_url, LIMIT_ANSWERS_AT_ONCE="1") as server:
+        model.script = Script(tokens=1000, interval=0.05)
+        page = open_page(server)
+        ask(page, "The first")
+        growing(page)
+        first = page.url
+        page.goto("/")
+
+        ask(page, "The second")
+
+        expect(notice(page)).to_contain_text("The limit here is 1 answer at once for each person.")
+        expect(page.locator("#text")).to_have_value("The second")
+        expect(page.locator(".message")).to_have_count(0)
+        page.goto(first)
+        page.locator("#stop").click()
+        answered(page, status="stopped")
+        model.script = Script(tokens=5)
+        page.goto("/")
+        ask(page, "The second")
+        assert answered(page) == answer_to("The second", 5).strip()
+        forgive(page)

@@ -49,7 +49,7 @@ def test_a_question_asked_elsewhere_and_its_answer_come(
 
     expect(message(other, 3)).to_contain_text("Second")
     growing(other, 4)
-    assert streams(page) == streams(other) == 1
+    until(other, lambda: streams(page) == streams(other) == 1)
     assert answered(other, 4) == answered(page, 4)
     until(other, lambda: streams(other) == 1)
     assert shown(other, "main") == shown(page, "main")

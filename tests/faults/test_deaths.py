@@ -173,6 +173,47 @@ def test_a_long_grace_lets_answers_finish(
     witness.judge(server)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("grace", "status"), [("20", "complete"), ("1", "interrupted")])
+def test_an_answer_that_nobody_watches_has_the_same_grace(
+    serve: Serve, witness: Witness, model: ScriptedModel, grace: str, status: str
+) -> None:
+    """It has no connection that gunicorn would wait for."""
+    server = serve(GRACEFUL_TIMEOUT=grace)
+    person = witness.person(server)
+    model.script = Script(tokens=150, interval=0.02)
+    send = person.begin("a question whose reader has left")
+    assert send.conversation
+    wait_until(lambda: model.requests and model.requests[0].sent > 20, seconds=10)
+    assert server.terminate(grace=15)
+    left = witness.stored().one(send.conversation, 2)
+    assert left.status == status
+    assert len(left.content.split()) > 20
+    assert answer_to(send.text, 150).startswith(left.content)
+    server.start()
+    witness.judge(server)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_reload_with_a_grace_too_short_marks_what_it_cuts_at_once(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    server = serve(GRACEFUL_TIMEOUT="1")
+    person = witness.person(server)
+    model.script = LONG
+    send = person.begin("a question before a reload")
+    assert send.conversation
+    workers = server.worker_pids()
+    with person.reading(send.conversation, 2) as reading:
+        reading.wait_for_words(20)
+        server.master.send_signal(signal.SIGHUP)
+        wait_until(lambda: not set(workers) & set(server.worker_pids()), seconds=20)
+    left = witness.stored().one(send.conversation, 2)
+    assert left.status == "interrupted"
+    assert " ".join(left.content.split()).startswith(reading.text)
+    witness.judge(server)
+
+
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 def test_a_reload_under_load_loses_no_send(
     serve: Serve, witness: Witness, model: ScriptedModel

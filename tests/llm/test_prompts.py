@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatweb.llm.prompts import SYSTEM, build, cost
+from chatweb.llm import prompts
+from chatweb.llm.prompts import SYSTEM, build, cost, for_title
 
 Said = list[tuple[str, str]]
 TALK: Said = [("user", "One?"), ("assistant", "1"), ("user", "Two?"), ("assistant", "2")]
@@ -85,3 +86,19 @@ def test_prompts_keep_their_promises(before: Said, question: str, messages: int,
     assert len(built) <= messages
     if len(built) > 1:
         assert cost(SYSTEM) + sum(cost(content) for _, content in built) <= size + 2 * len(before)
+
+
+class TestForATitle:
+    def test_shows_what_was_said_as_one_text(self) -> None:
+        system, text = for_title([("user", " Why? "), ("assistant", "Because."), ("user", "")])
+
+        assert (system["role"], text["role"]) == ("system", "user")
+        assert "title" in system["content"]
+        assert "Question: Why?\n\nAnswer: Because.\n\n" in text["content"]
+
+    @given(st.lists(st.tuples(st.sampled_from(["user", "assistant"]), st.text()), max_size=6))
+    def test_is_short_however_long_that_was(self, said: Said) -> None:
+        longer = [(role, content * 3_000) for role, content in said]
+        size = sum(cost(message["content"]) for message in for_title(longer))
+
+        assert size < 500 + len(said) * (prompts.TITLE_SHARE + 30)

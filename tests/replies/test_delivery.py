@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
 from chatweb.replies import delivery as deliveries
+from chatweb.replies import readers
 from chatweb.replies.delivery import Delivery
+from chatweb.replies.feeds import Feeds
 from chatweb.replies.live import LiveText
+from chatweb.replies.lookout import Lookout
 from chatweb.replies.loop import Loop
 from tests.replies.writing import PATIENCE
 from tests.servers import wait_until
@@ -118,9 +123,16 @@ def delivery(live: LiveText, watched: list[int]) -> Iterator[Delivery]:
         watched.remove(answer_id)
 
     loop = Loop()
-    delivery = Delivery(loop, watching)
+    finisher = ThreadPoolExecutor(1)
+
+    def render(function: Callable[..., str], *args: Any) -> asyncio.Future[str]:
+        return asyncio.get_running_loop().run_in_executor(finisher, function, *args)
+
+    feeds = Feeds(loop, Lookout(lambda: None), render, processes=1)
+    delivery = Delivery(loop, watching, feeds, render)
     yield delivery
     delivery.close()
+    finisher.shutdown()
     loop.close()
 
 
@@ -183,7 +195,7 @@ def test_one_who_comes_at_the_end_gets_the_last_words_once(
 def test_one_who_never_takes_what_was_written_is_let_go(
     delivery: Delivery, live: LiveText, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliveries, "LEAVING", 0.1)
+    monkeypatch.setattr(readers, "LEAVING", 0.1)
     reader = Reader(delivery, Plain())
     live.append("x" * 900_000)
     live.finish()

@@ -76,6 +76,16 @@ def test_the_model_is_shown_what_was_said_before(owner: Owner, model: ScriptedMo
     assert said[-3:] == [("user", "One?"), ("assistant", "Two."), ("user", "Three?")]
 
 
+def test_a_process_is_ready_before_a_question_is_committed(app: Flask) -> None:
+    """Making the engine takes a while, in which an answer of ours would seem to be nobody's."""
+    machinery = app.extensions["replies"].machinery()
+    assert machinery._engine is None
+
+    replies.awake()
+
+    assert machinery._engine is not None
+
+
 class TestStart:
     def test_again_asks_the_model_once(self, owner: Owner, model: ScriptedModel) -> None:
         asked = entrusted(owner)

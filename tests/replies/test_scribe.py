@@ -152,7 +152,7 @@ class TestAnAnswerThatIsOverElsewhere:
     @pytest.mark.usefixtures("steady")
     def test_is_let_go_at_its_next_word(self, here: Writing, text_of: TextOf) -> None:
         asked, live = self.gained(here, text_of)
-        answers.interrupt([asked.answer_id])
+        answers.interrupt(factories.left(asked))
 
         live.append(", and more")
 
@@ -168,7 +168,7 @@ class TestAnAnswerThatIsOverElsewhere:
     ) -> None:
         asked, live = self.gained(here, text_of)
 
-        answers.interrupt([asked.answer_id])
+        answers.interrupt(factories.left(asked))
 
         assert live.over.wait(PATIENCE)
         assert live.text() == row(asked).content == "As far as it came"
@@ -216,3 +216,13 @@ def test_many_answers_at_once_end_as_they_were(here: Writing, text_of: TextOf) -
     for asked, live in many:
         assert live.over.is_set()
         assert row(asked).content == "".join(f"{asked.answer_id}/{n} " for n in range(5))
+
+
+def test_what_is_over_is_forgotten_now_and_then(
+    here: Writing, statements: Statements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scribes, "FORGET", 0.05)
+
+    wait_until(
+        lambda: len(statements.with_words("DELETE FROM question_count")) > 2, seconds=PATIENCE
+    )

@@ -38,6 +38,10 @@ def keep(process_id: UUID, *pieces: Piece, endings: tuple[Ending, ...] = ()) -> 
     return answers.keep(process_id, pieces, endings, heartbeat=False)
 
 
+def orphans(process_id: UUID) -> set[int]:
+    return {row.id for row in answers.orphans(process_id)}
+
+
 def remove(asked: Asked) -> None:
     with writing() as connection:
         connection.execute(delete(Conversation).where(Conversation.id == asked.conversation_id))
@@ -69,11 +73,11 @@ class TestBeat:
     def test_comes_with_what_is_kept_if_asked(self, running: Asked, process_id: UUID) -> None:
         factories.silence(process_id, 1000)
         answers.keep(process_id, [], [], heartbeat=False)
-        assert answers.orphans(uuid4()) == {running.answer_id}
+        assert orphans(uuid4()) == {running.answer_id}
 
         answers.keep(process_id, [], [], heartbeat=True)
 
-        assert answers.orphans(uuid4()) == set()
+        assert orphans(uuid4()) == set()
 
 
 class TestPieces:
@@ -128,7 +132,7 @@ class TestPieces:
         if reason == "ended":
             factories.ended(over, "all of it")
         elif reason == "interrupted":
-            answers.interrupt([over.answer_id])
+            answers.interrupt(factories.left(over))
         else:
             remove(over)
 
@@ -275,21 +279,21 @@ class TestOrphans:
     def test_are_answers_of_processes_that_went_quiet(
         self, running: Asked, process_id: UUID
     ) -> None:
-        assert answers.orphans(uuid4()) == set()
+        assert orphans(uuid4()) == set()
 
         factories.silence(process_id, answers.QUIET + 1)
 
-        assert answers.orphans(uuid4()) == {running.answer_id}
+        assert orphans(uuid4()) == {running.answer_id}
 
     def test_are_those_said_to_be_ones_own(self, running: Asked, process_id: UUID) -> None:
-        assert answers.orphans(process_id) == {running.answer_id}
+        assert orphans(process_id) == {running.answer_id}
 
     def test_are_not_ended_answers(self, owner: Owner, process_id: UUID) -> None:
         answers.beat(process_id)
         factories.ended(factories.begun(owner, process_id=process_id))
         factories.silence(process_id, 1000)
 
-        assert answers.orphans(uuid4()) == answers.orphans(process_id) == set()
+        assert orphans(uuid4()) == orphans(process_id) == set()
 
 
 class TestInterrupt:
@@ -297,7 +301,7 @@ class TestInterrupt:
         keep(process_id, Piece(running.answer_id, 5, "upon "))
         keep(process_id, Piece(running.answer_id, 0, "Once "), Piece(running.answer_id, 10, "a 😀"))
 
-        answers.interrupt([running.answer_id])
+        answers.interrupt(factories.left(running))
 
         row = message_of(running)
         assert (row.status, row.content) == ("interrupted", "Once upon a 😀")
@@ -311,7 +315,7 @@ class TestInterrupt:
         for each in many:
             keep(process_id, Piece(each.answer_id, 0, str(each.answer_id)))
 
-        answers.interrupt([each.answer_id for each in many])
+        answers.interrupt(factories.left(*many))
 
         assert [message_of(each).content for each in many] == [str(each.answer_id) for each in many]
 
@@ -319,7 +323,7 @@ class TestInterrupt:
         asked = factories.answered(owner)
         before = message_of(asked)
 
-        answers.interrupt([asked.answer_id, 2**40])
+        answers.interrupt(factories.left(asked) | {2**40: uuid4()})
 
         assert message_of(asked) == before
 
@@ -330,7 +334,7 @@ class TestInterrupt:
 
         results = at_once(
             [
-                lambda: answers.interrupt([running.answer_id]),
+                lambda: answers.interrupt(factories.left(running)),
                 lambda: keep(process_id, endings=(Ending(running.answer_id, "complete", "whole"),)),
             ]
         )
@@ -353,7 +357,7 @@ class TestInterrupt:
             kept, _ = at_once(
                 [
                     lambda asked=asked, piece=piece: keep(asked.process_id, piece),
-                    lambda asked=asked: answers.interrupt([asked.answer_id]),
+                    lambda asked=asked: answers.interrupt(factories.left(asked)),
                 ]
             )
 
@@ -371,10 +375,15 @@ class TestRetire:
 
         assert [row.id for row in factories.rows(Process)] == [other]
 
-    def test_leaves_a_process_that_has_answers(self, running: Asked, process_id: UUID) -> None:
+    def test_signs_a_process_off_that_leaves_answers(
+        self, running: Asked, process_id: UUID
+    ) -> None:
+        assert [row.signed_off for row in answers.orphans(process_id)] == [False]
+
         answers.retire(process_id)
 
-        assert [row.id for row in factories.rows(Process)] == [process_id]
+        (left,) = answers.orphans(uuid4())
+        assert (left.id, left.process_id, left.signed_off) == (running.answer_id, process_id, True)
 
     def test_forgets_those_long_dead(self, process_id: UUID) -> None:
         dead, quiet = factories.process(), factories.process()
@@ -422,11 +431,25 @@ class TestFollowed:
         assert [row.id for row in rows] == sorted(each.answer_id for each in many)
 
 
-def test_streaming_are_those_that_are_there_and_written(owner: Owner, running: Asked) -> None:
-    over = factories.answered(owner)
+def test_a_process_writes_what_is_there_and_its_own(
+    owner: Owner, running: Asked, process_id: UUID
+) -> None:
+    over, anothers = factories.answered(owner), factories.begun(owner)
+    ids = [running.answer_id, over.answer_id, anothers.answer_id, 2**40]
 
-    assert answers.streaming([running.answer_id, over.answer_id, 2**40]) == {running.answer_id}
-    assert answers.streaming([]) == set()
+    assert answers.written_by(process_id, ids) == {running.answer_id}
+    assert answers.written_by(process_id, []) == set()
+
+
+class TestTheTextOfAnEndedAnswer:
+    def test_is_what_it_ended_with(self, owner: Owner) -> None:
+        assert answers.ended_text(factories.answered(owner, answer="All").answer_id) == "All"
+
+    def test_is_nothing_when_its_row_is_gone(self) -> None:
+        assert answers.ended_text(2**40) == ""
+
+    def test_is_not_known_before(self, running: Asked) -> None:
+        assert answers.ended_text(running.answer_id) is None
 
 
 def test_a_conversation_that_is_removed_takes_everything_with_it(

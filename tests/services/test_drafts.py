@@ -11,6 +11,7 @@ from chatweb.models import Draft, Login, Message, User
 from chatweb.services import conversations, drafts, owners, questions
 from chatweb.services.drafts import NOTHING, Typed
 from chatweb.services.errors import Conflict, Invalid, NotFound
+from chatweb.services.limits import UNLIMITED
 from chatweb.services.owners import Owner
 from tests import factories
 from tests.factories import LONGEST
@@ -208,7 +209,7 @@ class TestSending:
         no_process = uuid4()
 
         with pytest.raises(IntegrityError):
-            questions.ask(owner, mine, "Why?", LONGEST, request_id, no_process)
+            questions.ask(owner, mine, "Why?", LONGEST, request_id, no_process, UNLIMITED)
 
         assert draft_of(owner, mine) == Typed("Why?", request_id)
         assert len(factories.rows(Message)) == 2

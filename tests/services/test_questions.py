@@ -13,6 +13,7 @@ from chatweb.models import Conversation, Login, Message, User
 from chatweb.services import conversations, messages, questions
 from chatweb.services.asking import Asked
 from chatweb.services.errors import Conflict, Invalid, NotFound
+from chatweb.services.limits import UNLIMITED
 from chatweb.services.owners import Owner
 from tests import factories
 from tests.factories import LONGEST
@@ -34,7 +35,7 @@ NASTY = [
 def test_a_question_and_its_answer_begin_together(owner: Owner) -> None:
     process_id, request_id = factories.process(), uuid4()
 
-    asked = questions.begin(owner, "Why?", LONGEST, request_id, process_id)
+    asked = questions.begin(owner, "Why?", LONGEST, request_id, process_id, UNLIMITED)
 
     question, answer = factories.rows(Message)
     (conversation,) = factories.rows(Conversation)
@@ -286,7 +287,7 @@ def retry(
 ) -> questions.Asked:
     return questions.retry(
         owner, exchange.conversation_id, exchange.answer, request_id or uuid4(),
-        process_id or factories.process(),
+        process_id or factories.process(), UNLIMITED,
     )  # fmt: skip
 
 
@@ -401,7 +402,9 @@ class TestRetry:
         first = factories.answered(owner)
 
         with pytest.raises(NotFound):
-            questions.retry(owner, first.conversation_id, position, uuid4(), factories.process())
+            questions.retry(
+                owner, first.conversation_id, position, uuid4(), factories.process(), UNLIMITED
+            )
 
 
 class TestSomebodyElse:
@@ -420,5 +423,7 @@ class TestSomebodyElse:
         with pytest.raises(NotFound):
             factories.asked(who, conversation_id)
         with pytest.raises(NotFound):
-            questions.retry(who, conversation_id, first.answer, uuid4(), factories.process())
+            questions.retry(
+                who, conversation_id, first.answer, uuid4(), factories.process(), UNLIMITED
+            )
         assert factories.rows(Message) == before

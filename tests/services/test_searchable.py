@@ -83,7 +83,7 @@ def test_an_interrupted_answer_is_found(owner: Owner) -> None:
     assert asked.process_id
     answers.keep(asked.process_id, [Piece(asked.answer_id, 0, "scattering")], [], heartbeat=False)
 
-    answers.interrupt([asked.answer_id])
+    answers.interrupt(factories.left(asked))
 
     assert found(owner, "scattering") == [2]
 

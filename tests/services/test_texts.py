@@ -152,3 +152,58 @@ def test_every_control_and_format_character_is_invisible() -> None:
 
     assert not shown
     assert not re.search(r"\S", "".join(NOTHING_TO_SEE["spaces"]))
+
+
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("Colours of the sky", "Colours of the sky"),
+        ("  Colours of\tthe sky.\n", "Colours of the sky"),
+        ('"Colours of the sky"', "Colours of the sky"),
+        ("“Colours of the sky.”", "Colours of the sky"),
+        ("„Farben des Himmels“", "Farben des Himmels"),
+        ("«Les couleurs du ciel»", "Les couleurs du ciel"),
+        ("「空の色」", "空の色"),
+        ("**Title:** Colours of the sky", "Colours of the sky"),
+        ("title : `Colours`", "Colours"),
+        ("Titre : Les couleurs", "Les couleurs"),
+        ("标题:天空的颜色", "天空的颜色"),
+        ("# Colours of the sky\n\nThe sky is blue because", "Colours of the sky"),
+        ("Here is a title:\n\n**Colours of the sky**", "Colours of the sky"),
+        ('"Yes" or "no"', '"Yes" or "no"'),
+        ("Don't panic'", "Don't panic'"),
+        ("Why is it so?", "Why is it so?"),
+        ("And then …", "And then …"),
+        ("And then...", "And then..."),
+        ("a\x00b", "a\ufffdb"),
+        ("x" * 80, "x" * 80),
+        ("Sorry in French", "Sorry in French"),
+    ],
+    ids=ascii,
+)
+def test_a_models_title_is_what_it_meant(said: str, title: str) -> None:
+    assert texts.suggested_title(said) == title
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "", " \n\u200b\n", "```", '""', "Title:", "x" * 81, "word " * 40,
+        "I'm sorry, but I cannot give a title.", "I’m unable to do that.", "I cannot help with it",
+        "As an AI, I have no titles", "Sorry, no.", "Unfortunately, no", "Es tut mir leid, nein.",
+        "Je suis désolé", "Lo siento, no puedo", "I don't have enough context",
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_what_is_no_title_is_not_taken(said: str) -> None:
+    assert texts.suggested_title(said) is None
+
+
+@given(st.text(max_size=200))
+def test_whatever_a_model_says_its_title_is_one_line_that_can_be_seen(said: str) -> None:
+    title = texts.suggested_title(said)
+    if title is not None:
+        assert texts.is_visible(title)
+        assert "\n" not in title
+        assert len(title) <= texts.LONGEST_SUGGESTION
+        assert title == texts.storable(title)

@@ -1,0 +1,106 @@
+"""The lookout tells each owner's pages what changed, once, whatever the order of the commits."""
+
+from uuid import UUID, uuid4
+
+import pytest
+from sqlalchemy import insert
+
+from chatweb.database import writing
+from chatweb.database.types import now_seconds
+from chatweb.models import Change
+from chatweb.replies import lookout as lookouts
+from chatweb.replies.lookout import Lookout
+from tests.replies.statements import Statements
+from tests.replies.writing import Clock
+
+ME, SOMEBODY = uuid4(), uuid4()
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch, context: None) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(lookouts, "time", clock)
+    return clock
+
+
+class Page:
+    def __init__(self, lookout: Lookout, owner_id: UUID = ME) -> None:
+        self.heard: list[set[UUID]] = []
+        lookout.watch(owner_id, self.heard.append)
+
+
+def change(number: int, owner_id: UUID = ME, ago: float = 0) -> UUID:
+    conversation_id = uuid4()
+    with writing() as connection:
+        connection.execute(
+            insert(Change).values(
+                id=number, owner_id=owner_id, conversation_id=conversation_id,
+                made_at=now_seconds() - ago,
+            )
+        )  # fmt: skip
+        connection.commit()
+    return conversation_id
+
+
+def look(lookout: Lookout, clock: Clock) -> None:
+    clock.now += 1.01 * lookouts.PACE
+    lookout.look()
+
+
+def test_what_changes_is_told_once(clock: Clock) -> None:
+    lookout = Lookout(lambda: None)
+    page, other = Page(lookout), Page(lookout, SOMEBODY)
+    look(lookout, clock)
+    first, second = change(1), change(2)
+    look(lookout, clock)
+    look(lookout, clock)
+
+    assert page.heard == [{first, second}]
+    assert other.heard == []
+
+
+def test_a_commit_that_comes_late_is_told_too(clock: Clock) -> None:
+    lookout = Lookout(lambda: None)
+    page = Page(lookout)
+    look(lookout, clock)
+    later = change(9)
+    look(lookout, clock)
+    earlier = change(5)
+    look(lookout, clock)
+
+    assert page.heard == [{later}, {earlier}]
+
+
+def test_what_is_older_than_the_page_is_not_told_and_what_is_as_young_is(clock: Clock) -> None:
+    change(1, ago=60)
+    young = change(2)
+    lookout = Lookout(lambda: None)
+    page = Page(lookout)
+
+    look(lookout, clock)
+
+    assert page.heard == [{young}]
+
+
+def test_the_horizon_moves_and_nothing_is_told_twice(clock: Clock) -> None:
+    lookout = Lookout(lambda: None)
+    page = Page(lookout)
+    look(lookout, clock)
+    told = []
+    for number in range(1, 80):
+        told.append({change(number)})
+        look(lookout, clock)
+
+    assert page.heard == told
+    assert len(lookout._known) < 60
+
+
+def test_nobody_is_no_load(clock: Clock, statements: Statements) -> None:
+    lookout = Lookout(lambda: None)
+    Page(lookout)
+    lookout.leave(ME)
+
+    look(lookout, clock)
+
+    assert not lookout.is_needed
+    assert statements.with_words("change") == []
