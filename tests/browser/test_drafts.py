@@ -16,7 +16,6 @@ from tests.browser.chats import (
     notice,
     posts,
     until,
-    words,
 )
 from tests.scripted_model import Script, ScriptedModel
 from tests.servers import Server
@@ -51,6 +50,13 @@ def type(page: Page, text: str) -> None:
     page.locator("#text").press_sequentially(text, delay=20)
 
 
+def send(page: Page) -> None:
+    """Send what is in the box, the first question of a new chat or the second of a conversation."""
+    answer = 2 if page.url.endswith("/") else 4
+    page.locator("#text").press("Enter")
+    answered(page, answer)
+
+
 def typed(page: Page, text: str) -> None:
     """Type, and wait until it is saved."""
     with page.expect_response(DRAFTS) as saved:
@@ -83,7 +89,7 @@ def test_what_is_typed_is_in_another_tab_and_after_a_reload(page: Page) -> None:
     expect_elsewhere(page, "Why is the sky blue?")
     page.reload()
     expect(page.locator("#text")).to_have_value("Why is the sky blue?")
-    page.keyboard.press("Control+End")
+    page.locator("#text").press("Control+End")
     typed(page, " And red?")
     expect_elsewhere(page, "Why is the sky blue? And red?")
 
@@ -108,9 +114,8 @@ def test_it_is_gone_after_sending(page: Page) -> None:
     typed(page, "Why is the sky blue?")
     page.reload()
 
-    page.locator("#text").press("Enter")
+    send(page)
 
-    answered(page, 2 if address.endswith("/") else 4)
     expect(page.locator("#text")).to_have_value("")
     for each in {page.url, address}:
         page.goto(each)
@@ -123,8 +128,7 @@ def test_sent_from_two_tabs_it_is_one_message(page: Page) -> None:
     other.goto(page.url)
     expect(other.locator("#text")).to_have_value("Once only")
     for tab in (page, other):
-        tab.locator("#text").press("Enter")
-        answered(tab, 2 if "Before" not in words(tab, 1) else 4)
+        send(tab)
     page.reload()
     expect(
         page.locator(".message", has_text="Once only").and_(page.locator("[data-role=user]"))
@@ -138,8 +142,7 @@ def test_a_save_that_comes_after_the_send_does_not_bring_it_back(page: Page) -> 
     type(page, "Why is the sk")
     until(page, lambda: held)
     type(page, "y blue?")
-    page.locator("#text").press("Enter")
-    answered(page, 2 if page.locator(".message").count() == 2 else 4)
+    send(page)
 
     with page.expect_response(DRAFTS) as saved:
         held[0].continue_()
@@ -189,15 +192,14 @@ def test_what_is_typed_while_sending_stays_and_is_saved(page: Page) -> None:
     page.locator("#text").press("Enter")
     until(page, lambda: held)
     page.keyboard.type("and then")
-    page.locator("#newest").evaluate("() => document.activeElement.blur()")
+    page.locator("#text").blur()
 
     held[0].continue_()
 
     expect(page.locator(".sending")).to_have_count(0)
     expect(page.locator("#stop, #send")).to_be_visible()
     expect(page.locator("#text")).to_have_value("and then")
-    if "Before" in words(page, 1):
-        expect_elsewhere(page, "and then")
+    expect_elsewhere(page, "and then")
 
 
 def test_an_answer_being_written_is_no_reason_not_to_save(
