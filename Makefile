@@ -46,6 +46,19 @@ format: $(TEST_STAMP) ## Bring the code into its format
 bench: $(TEST_STAMP) ## Measure the product and print figures
 	@$(BIN)/python -m bench
 
+MINUTES ?= 10
+ROUNDS ?= 1000
+DATABASE ?= postgresql
+SEED ?= 1
+
+.PHONY: soak
+soak: $(TEST_STAMP) ## Mix faults and load: MINUTES=10 DATABASE=postgresql|sqlite SEED=1
+	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --database $(DATABASE) --seed $(SEED)
+
+.PHONY: kills
+kills: $(TEST_STAMP) ## Acknowledge, then kill: ROUNDS=1000 DATABASE=postgresql|sqlite SEED=1
+	@$(BIN)/python -m tests.faults.soak.kills --rounds $(ROUNDS) --database $(DATABASE) --seed $(SEED)
+
 .PHONY: screenshots
 screenshots: $(TEST_STAMP) browser fonts ## Photograph the pages into docs/screenshots
 	@$(BIN)/python -m bench.screenshots

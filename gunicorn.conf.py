@@ -1,5 +1,6 @@
 """How gunicorn serves chatweb: found by itself by ``gunicorn wsgi:app``."""
 
+import errno
 import os
 import resource
 import signal
@@ -7,6 +8,7 @@ import socket
 import sys
 import time
 
+import gunicorn.http.unreader
 import gunicorn.util
 
 from chatweb import logs, replies
@@ -57,6 +59,26 @@ def _close_quickly(sock, timeout=0.02):
 
 _close_graceful = gunicorn.util.close_graceful
 gunicorn.util.close_graceful = _close_quickly
+
+
+STANDS_STILL = 10.0
+"""Seconds a request may stand still on its way in. gunicorn would wait for ever: each phone that
+loses its network in the middle of a question would cost a thread."""
+
+
+def _read_in_time(unreader, size_hint=None):
+    unreader.sock.settimeout(STANDS_STILL)
+    try:
+        return _read(unreader, size_hint)
+    except TimeoutError:
+        # What gunicorn and Werkzeug know: as if the client had left.
+        raise ConnectionResetError(errno.ECONNRESET, "the request stood still") from None
+    finally:
+        unreader.sock.settimeout(None)
+
+
+_read = gunicorn.http.unreader.SocketUnreader.chunk
+gunicorn.http.unreader.SocketUnreader.chunk = _read_in_time
 
 
 def on_starting(server):

@@ -17,6 +17,7 @@ ROWS = {
     "chats": chats.chats,
     "readers": readers.readers,
     "writes": keeping.writes,
+    "crowds": keeping.crowds,
     "wire": keeping.wire,
 }
 

@@ -1,25 +1,23 @@
 """What durability costs, and what an answer weighs on the wire."""
 
-import threading
-import time
+import json
+import subprocess
+import sys
 from collections.abc import Iterator
-from uuid import uuid4
+from contextlib import ExitStack
+from urllib.request import urlopen
 
-from sqlalchemy import event
-
-from bench import load
+from bench import crowd
 from bench.content import ANSWER
 from bench.places import KINDS, application, database, model
 from bench.table import Row
-from chatweb import replies
 from chatweb.blueprints import htmx
-from chatweb.database import db
 from chatweb.rendering.growing import Growing
-from chatweb.services import owners, questions
-from chatweb.services.limits import UNLIMITED
+from tests.servers import REPOSITORY, environment
 
 LIVE = (1, 50, 200)
-SECONDS = 2.0
+CROWDS = (50, 1000)
+PROCESSES = 2
 
 
 def writes() -> Iterator[Row]:
@@ -36,23 +34,56 @@ def writes() -> Iterator[Row]:
 
 
 def writes_with(kind: str, address: str, live: int) -> float:
-    commits = 0
-
-    def count(_: object) -> None:
-        nonlocal commits
-        commits += 1
-
     with database(kind) as url, application(url, LLM_BASE_URL=address):
-        for number in range(live):
-            owner = owners.guest(load.new_token())
-            asked = questions.begin(
-                owner, f"{number}?", 32_000, uuid4(), replies.awake(), UNLIMITED
+        crowd.begin(live)
+        return crowd.commits()
+
+
+def crowds() -> Iterator[Row]:
+    """The same with the answers of many people in two processes."""
+    for kind in KINDS:
+        with model(tokens=120, interval=0.5) as address:
+            few, many = (shared(kind, address, live) for live in CROWDS)
+        counts = " and ".join(f"{live:,}" for live in CROWDS)
+        figures = f"{figure(few)} and {figure(many)}"
+        yield Row(
+            f"in each of two processes, {counts} answers, {kind}", figures,
+            "constant", max(many) < 1.5 * max(few),
+        )  # fmt: skip
+
+
+def figure(rates: list[float]) -> str:
+    return "/".join(f"{rate:.1f}" for rate in rates)
+
+
+def shared(kind: str, address: str, live: int) -> list[float]:
+    """Write transactions a second of each of two processes that share so many live answers."""
+    with database(kind) as url, ExitStack() as stack:
+        command = [sys.executable, "-m", "bench.crowd", url, address, str(live // PROCESSES)]
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(  # noqa: S603 - our own module
+                    command, cwd=REPOSITORY, env=environment({}), text=True,
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                )
             )
-            replies.start(asked)
-        time.sleep(1.0)  # the first letters are written sooner than at the tick
-        event.listen(db.engine, "commit", count)
-        threading.Event().wait(SECONDS)
-        return commits / SECONDS
+            for _ in range(PROCESSES)
+        ]  # fmt: skip
+        for process in processes:
+            stack.callback(process.kill)
+        lines(processes)
+        for process in processes:
+            assert process.stdin  # noqa: S101 for the type checker
+            process.stdin.write("\n")
+            process.stdin.flush()
+        rates = [float(line) for line in lines(processes)]
+        with urlopen(address.replace("/v1", "/counts"), timeout=5) as counts:  # noqa: S310 our own
+            assert json.load(counts)["running"] == live, "some had ended"  # noqa: S101 a measurement
+        return rates
+
+
+def lines(processes: list[subprocess.Popen[str]]) -> list[str]:
+    return [process.stdout.readline() for process in processes if process.stdout]
 
 
 def wire() -> Iterator[Row]:

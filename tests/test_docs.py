@@ -108,6 +108,12 @@ def test_every_link_leads_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_every_test_that_is_told_exists() -> None:
+    for path, name in re.findall(r"`(tests/\S+\.py)(?:::(\w+))?`", guides()):
+        found = (REPOSITORY / path).read_text()
+        assert not name or re.search(rf"^ *(def|class) {name}\b", found, re.MULTILINE), name
+
+
 def test_decisions_are_numbered_without_a_gap() -> None:
     numbers = sorted(path.name[:4] for path in REPOSITORY.glob("docs/decisions/*.md"))
 

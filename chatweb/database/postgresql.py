@@ -36,8 +36,6 @@ LOCK_TIMEOUT = 1500
 """Milliseconds a write waits for a row that somebody else holds: less than ``SILENCE``, so that the
 server says that it is busy before anybody wonders whether it hangs."""
 
-READING = {"isolation_level": "AUTOCOMMIT"}
-
 
 class Patience(threading.local):
     """How long this thread may still wait: set while it reads or writes for a request."""
@@ -135,8 +133,17 @@ def patient(silence: float = SILENCE) -> Iterator[None]:
 
 @contextmanager
 def reader(engine: Engine, _silence: float = SILENCE) -> Iterator[Connection]:
-    with engine.connect().execution_options(**READING) as connection:
-        yield connection
+    with engine.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        # At the driver, where it costs nothing: SQLAlchemy's own AUTOCOMMIT asks the server twice
+        # for each connection that is given back, and where the server has gone meanwhile the read
+        # fails after all and the pool never gets the place back.
+        driver.autocommit = True
+        try:
+            yield connection
+        finally:
+            if not driver.closed:
+                driver.autocommit = False
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from chatweb.replies.feeds import Feeds, News, Render
 from chatweb.replies.live import HEARTBEAT, PACE, LiveText
 from chatweb.replies.loop import Loop
 from chatweb.replies.readers import LAST_CHUNK, Reader, chunk
+from chatweb.services.errors import Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -236,8 +237,10 @@ class Channel:
                     else self._telling.last_event(self._telling.catch_up(reader.after), rest)
                 )
                 reader.write(chunk(last) + LAST_CHUNK)
-        except Exception:
+        except Unavailable as away:
             # The page connects again and is told then.
+            logger.warning("the end could not be told: %s", away.kind)
+        except Exception:
             logger.exception("the end could not be told", extra={"answer": self.answer_id})
         self.close()
 

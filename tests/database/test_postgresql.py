@@ -15,6 +15,7 @@ import psycopg2
 import pytest
 from flask import Flask
 from sqlalchemy import event, text
+from sqlalchemy.exc import DataError
 
 from chatweb.database import db, postgresql, reading, writing
 from chatweb.database.failures import Unavailable
@@ -134,6 +135,18 @@ class TestAConnectionThatIsCut:
         # The server ends all other connections and recovers; that takes it a moment.
         well(cluster_app)
 
+    def test_after_a_read_is_nothing_to_it_and_given_back(self, server: Cluster) -> None:
+        name = db.engine.url.database or ""
+        for _ in range(3):
+            read()
+            with reading() as connection:
+                assert connection.execute(text("SELECT 1")).scalar() == 1
+                assert server.terminate_backends(name)
+                servers.wait_until(lambda: not server.terminate_backends(name), seconds=10)
+
+        assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+        beat()
+
     def test_in_the_middle_of_a_write_is_away(self, server: Cluster) -> None:
         def interrupted() -> None:
             with writing() as connection:
@@ -143,6 +156,32 @@ class TestAConnectionThatIsCut:
 
         assert failing(interrupted) == "away"
         beat()
+
+
+class TestAReadConnection:
+    def test_commits_each_statement_and_the_next_writer_none(self, server: Cluster) -> None:
+        with reading() as connection:
+            first = connection.execute(text("SELECT now(), pg_backend_pid()")).one()
+            second = connection.execute(text("SELECT now(), pg_backend_pid()")).one()
+            assert first[0] < second[0]
+        beat()
+
+        with writing() as connection:
+            connection.execute(text("DELETE FROM process"))
+            assert connection.execute(text("SELECT pg_backend_pid()")).scalar() == first[1]
+        assert len(factories.rows(Process)) == 1
+
+    def test_that_failed_is_given_back_as_it_was(self, server: Cluster) -> None:
+        with pytest.raises(DataError), reading() as connection:
+            connection.execute(text("SELECT 1 / 0"))
+        with reading() as connection:
+            connection.execute(text("SELECT 1")).all()
+
+        with writing() as connection:
+            connection.execute(text("DELETE FROM process"))
+            assert (
+                connection.execute(text("SELECT now() = statement_timestamp()")).scalar() is False
+            )
 
 
 class TestAServerThatHangs:

@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,36 +21,9 @@ from chatweb.models import Message, Process, User
 from chatweb.services import answers, conversations
 from chatweb.services.owners import Owner
 from tests import factories, servers
+from tests.locks import held
 
 pytestmark = pytest.mark.usefixtures("sqlite_app")
-
-HOLD = """
-import sys
-from pysqlite3 import dbapi2
-connection = dbapi2.connect(sys.argv[1], isolation_level=None)
-for statement in sys.argv[2:]:
-    connection.execute(statement).fetchall()
-print("held", flush=True)
-sys.stdin.read()
-"""
-
-
-@contextmanager
-def held(file: Path, *lock: str) -> Iterator[Callable[[], None]]:
-    """Another process holds a lock on the file; gives what lets it go."""
-    process = subprocess.Popen(  # noqa: S603 our own few lines
-        [sys.executable, "-c", HOLD, str(file), *lock],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout
-    assert process.stdin
-    try:
-        assert process.stdout.readline() == "held\n"
-        yield process.stdin.close
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
 
 
 @contextmanager

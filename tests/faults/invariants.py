@@ -6,99 +6,11 @@ being hurt, with the :class:`Stored` rows read by plain drivers afterwards.
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 from uuid import UUID
 
-import psycopg2
-
-ACKNOWLEDGED = {200, 303}
-
-
-@dataclass(frozen=True)
-class Send:
-    """A question that somebody sent, and what they were told; ``status`` None: nothing at all."""
-
-    owner: str
-    request_id: UUID
-    text: str
-    status: int | None
-    conversation: UUID | None = None
-    position: int | None = None
-    box: str = ""
-
-    @property
-    def acknowledged(self) -> bool:
-        return self.status in ACKNOWLEDGED
-
-
-class Report(NamedTuple):
-    """What /health said, after how many seconds, and whether the database was well."""
-
-    well: bool
-    status: int
-    seconds: float
-
-
-class Message(NamedTuple):
-    """A row of ``message``."""
-
-    id: int
-    conversation: UUID
-    position: int
-    parent: int | None
-    role: str
-    status: str
-    content: str
-    request_id: UUID | None
-
-
-class Conversation(NamedTuple):
-    """A row of ``conversation``."""
-
-    id: UUID
-    owner: UUID
-    title: str
-    status: str
-    message_count: int
-    head: int
-
-
-@dataclass
-class Stored:
-    """What the database holds."""
-
-    conversations: list[Conversation]
-    messages: list[Message]
-    pieces: int = 0
-
-    def of(self, conversation: UUID) -> list[Message]:
-        """The messages of one conversation, in order."""
-        return sorted(
-            (each for each in self.messages if each.conversation == conversation),
-            key=lambda each: each.position,
-        )
-
-    def one(self, conversation: UUID, position: int) -> Message:
-        return next(each for each in self.of(conversation) if each.position == position)
-
-
-@dataclass
-class History:
-    """What was seen from outside. ``shown`` are the words that pages showed at last, by address;
-    ``kept`` the words that readers had seen long enough before a death to be safe."""
-
-    sends: list[Send] = field(default_factory=list)
-    shown: dict[tuple[UUID, int], str] = field(default_factory=dict)
-    kept: dict[tuple[UUID, int], str] = field(default_factory=dict)
-    reports: list[Report] = field(default_factory=list)
-    bystanders: Stored | None = None
-    log: str = ""
-    secrets: list[str] = field(default_factory=list)
+from tests.faults.histories import Conversation, History, Message, Stored
 
 
 def violations(history: History, stored: Stored) -> list[str]:
@@ -117,35 +29,36 @@ def violations(history: History, stored: Stored) -> list[str]:
 
 def _acknowledged_once(history: History, stored: Stored) -> Iterator[str]:
     rows: dict[UUID | None, list[Message]] = {}
+    followed = set()
     for message in stored.messages:
         rows.setdefault(message.request_id, []).append(message)
+        followed.add((message.conversation, message.parent))
     for send in history.sends:
         found = rows.get(send.request_id, [])
+        name = send.text or f"another answer than {send.sibling_of}"
         if len(found) > 1 or (send.acknowledged and not found):
-            yield f"I1: {send.text!r} is there {len(found)} times"
+            yield f"I1: {name!r} is there {len(found)} times"
         for row in found:
-            if row.content != send.text:
-                yield f"I1: {send.text!r} became {row.content!r}"
             address = (row.conversation, row.position)
+            if send.text and row.content != send.text:
+                yield f"I1: {name!r} became {row.content!r}"
             if send.acknowledged and address != (send.conversation, send.position):
-                yield f"I1: {send.text!r} is not where it was said to be"
-            if not any(
-                each.conversation == row.conversation and each.parent == row.position
-                for each in stored.messages
-            ):
-                yield f"I1: {send.text!r} has no answer, not even a failed one"
+                yield f"I1: {name!r} is not where it was said to be"
+            if row.role == "user" and address not in followed:
+                yield f"I1: {name!r} has no answer, not even a failed one"
 
 
 def _ordered(history: History, stored: Stored) -> Iterator[str]:
     known = {conversation.id for conversation in stored.conversations}
     if any(message.conversation not in known for message in stored.messages):
         yield "I2: a message belongs to no conversation"
+    by_conversation = stored.by_conversation()
     for conversation in stored.conversations:
-        positions = [message.position for message in stored.of(conversation.id)]
+        messages = by_conversation.get(conversation.id, [])
+        positions = [message.position for message in messages]
         if positions != list(range(1, conversation.message_count + 1)):
             yield f"I2: positions {positions}, but a count of {conversation.message_count}"
-        if conversation.head not in [0, *positions]:
-            yield f"I2: the head {conversation.head} is no message"
+        yield from _grown(conversation, {message.position: message for message in messages})
     told: dict[UUID, int] = {}
     done: set[UUID] = set()
     for send in history.sends:
@@ -155,6 +68,51 @@ def _ordered(history: History, stored: Stored) -> Iterator[str]:
         if send.position <= told.get(send.conversation, 0):
             yield f"I2: {send.text!r} is not behind what was sent before it"
         told[send.conversation] = send.position
+    yield from _as_asked(history, by_conversation)
+
+
+def _grown(conversation: Conversation, messages: dict[int, Message]) -> Iterator[str]:
+    """Whether it is a tree of questions and answers in turn, of which one whole way is shown."""
+    before = {"user": {None, "assistant"}, "assistant": {"user"}}
+    for message in messages.values():
+        parent = messages.get(message.parent) if message.parent is not None else None
+        if message.parent is not None and (parent is None or parent.position >= message.position):
+            yield f"I2: {message.position} follows {message.parent}, which does not come before it"
+        elif (parent.role if parent else None) not in before[message.role]:
+            yield f"I2: {message.position} ({message.role}) follows {message.parent}"
+    if conversation.head not in [0, *messages]:
+        yield f"I2: the head {conversation.head} is no message"
+    elif any(message.parent == conversation.head for message in messages.values()):
+        yield f"I2: the head {conversation.head} is not the end of its branch"
+
+
+def _as_asked(history: History, stored: dict[UUID, list[Message]]) -> Iterator[str]:
+    """Whether siblings are siblings, and whether pages showed whole branches."""
+    trees = {
+        conversation: {each.position: each for each in messages}
+        for conversation, messages in stored.items()
+    }
+    for send in history.sends:
+        tree = trees.get(send.conversation, {}) if send.conversation else {}
+        one, other = tree.get(send.position or 0), tree.get(send.sibling_of or 0)
+        if (
+            send.sibling_of
+            and one
+            and (other is None or (other.parent, other.role) != (one.parent, one.role))
+        ):
+            yield f"I2: {send.position} is no sibling of {send.sibling_of}"
+    for (conversation, end), shown in history.ways.items():
+        if shown != (way := _way(trees.get(conversation, {}), end)):
+            yield f"I2: of the branch to {end} {shown} was shown, which is {way}"
+
+
+def _way(tree: dict[int, Message], end: int) -> list[int]:
+    """The positions from the root to ``end``."""
+    way: list[int] = []
+    while end in tree and end not in way:
+        way.insert(0, end)
+        end = tree[end].parent or 0
+    return way
 
 
 def _ended(stored: Stored) -> Iterator[str]:
@@ -167,12 +125,19 @@ def _ended(stored: Stored) -> Iterator[str]:
 
 def _shown_is_stored(history: History, stored: Stored) -> Iterator[str]:
     texts = {(each.conversation, each.position): each.content for each in stored.messages}
-    for address, words in history.shown.items():
+    for address, words in [*history.shown.items(), *history.told]:
         if words.split() != texts.get(address, "").split():
             yield f"I4: shown {words[-40:]!r}, stored {texts.get(address, '')[-40:]!r}"
     for address, words in history.kept.items():
         if not texts.get(address, "").startswith(words):
             yield f"I4: {words[-40:]!r} had been seen and is gone"
+    pieced = {send.request_id for send in history.sends if send.goes_on}
+    for each in stored.messages:
+        whole = history.whole.get(texts.get((each.conversation, each.parent or 0), ""))
+        if each.status != "complete" or whole is None or each.request_id in pieced:
+            continue
+        if each.content != whole:
+            yield f"I4: {each.content[-40:]!r} is called complete and is not {whole[-40:]!r}"
 
 
 def _others_untouched(history: History, stored: Stored) -> Iterator[str]:
@@ -205,43 +170,3 @@ def _still_in_the_box(history: History) -> Iterator[str]:
         refused = send.status is not None and not send.acknowledged
         if refused and not acknowledged[send.request_id] and send.box != send.text:
             yield f"I8: {send.text!r} was refused ({send.status}) and is not in the box"
-
-
-def stored(database_url: str) -> Stored:
-    """All rows that matter, by a connection of our own."""
-    with contextlib.closing(_connected(database_url)) as connection:
-
-        def rows(statement: str) -> list[tuple[Any, ...]]:
-            cursor = connection.cursor()
-            cursor.execute(statement)
-            return [tuple(row) for row in cursor.fetchall()]
-
-        conversations = [
-            Conversation(_uuid(id), _uuid(owner), *rest)
-            for id, owner, *rest in rows(
-                "SELECT id, owner_id, title, status, message_count, head FROM conversation"
-            )
-        ]
-        messages = [
-            Message(id, _uuid(conversation), *rest, request_id and _uuid(request_id))
-            for id, conversation, *rest, request_id in rows(
-                "SELECT id, conversation_id, position, parent, role, status, content, request_id"
-                " FROM message ORDER BY id"
-            )
-        ]
-        ((pieces,),) = rows(
-            "SELECT count(*) FROM reply_piece JOIN message ON message.id = message_id"
-            " WHERE status <> 'streaming'"
-        )
-    return Stored(conversations, messages, pieces)
-
-
-def _connected(database_url: str) -> Any:
-    if database_url.startswith("sqlite:///"):
-        path = database_url.removeprefix("sqlite:///")
-        return sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
-    return psycopg2.connect(database_url, connect_timeout=10)
-
-
-def _uuid(value: Any) -> UUID:
-    return value if isinstance(value, UUID) else UUID(str(value))

@@ -12,7 +12,8 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlencode, urlsplit
@@ -21,7 +22,7 @@ from uuid import UUID, uuid4
 import psutil
 from bs4 import BeautifulSoup, Tag
 
-from tests.faults.invariants import Send
+from tests.faults.histories import Send
 from tests.rendering.page import Page
 from tests.servers import Server, wait_until
 
@@ -101,11 +102,26 @@ class Person:
 
     def begin(self, text: str, request_id: UUID | None = None) -> Send:
         """The first question of a new conversation."""
-        return self._send("/c", text, request_id or uuid4())
+        return self._send("/c", text, request_id)
 
     def ask(self, conversation: UUID, text: str, request_id: UUID | None = None) -> Send:
         """A question in a conversation."""
-        return self._send(f"/c/{conversation}/messages", text, request_id or uuid4())
+        return self._send(f"/c/{conversation}/messages", text, request_id)
+
+    def edit(
+        self, conversation: UUID, position: int, text: str, request_id: UUID | None = None
+    ) -> Send:
+        """A question in other words."""
+        return self._send(f"/c/{conversation}/messages/{position}/edit", text, request_id, position)
+
+    def retry(self, conversation: UUID, position: int, request_id: UUID | None = None) -> Send:
+        """Another answer."""
+        return self._send(f"/c/{conversation}/messages/{position}/retry", "", request_id, position)
+
+    def go_on(self, conversation: UUID, position: int, request_id: UUID | None = None) -> Send:
+        """The rest of an answer that was cut."""
+        path = f"/c/{conversation}/messages/{position}/continue"
+        return self._send(path, "", request_id, position, goes_on=True)
 
     def shown(self, conversation: UUID, position: int) -> str:
         """The words of a message, as the page shows them now."""
@@ -117,23 +133,33 @@ class Person:
         message = self.get(f"/c/{conversation}").page.select_one(f"#message-{position}")
         return str(message["data-status"]) if message else ""
 
-    def reading(self, conversation: UUID, position: int) -> Reading:
+    def reading(self, conversation: UUID, position: int, leave_after: int | None = None) -> Reading:
+        """A reader, who leaves before the end after so many events."""
         line = self.line or Line(self.port)
         path = f"/c/{conversation}/messages/{position}/stream"
         headers = {"Cookie": self.cookie} | ({} if self.line else {"Connection": "close"})
-        return Reading(line, path, headers, position)
+        return Reading(line, path, headers, position, leave_after)
 
-    def _send(self, path: str, text: str, request_id: UUID) -> Send:
+    def _send(
+        self, path: str, text: str, request_id: UUID | None, sibling_of: int | None = None,
+        *, goes_on: bool = False,
+    ) -> Send:  # fmt: skip
         """Note what came of it; a connection that broke off says nothing, so all is open."""
+        request_id, began = request_id or uuid4(), time.monotonic()
+        told = partial(
+            Send, self.cookie, request_id, text, sibling_of=sibling_of, goes_on=goes_on, began=began
+        )
+        form = {"text": text} if text else {}
         try:
-            answer = self.post(path, text=text, request_id=request_id)
+            answer = self.post(path, **form, request_id=request_id)
         except (OSError, http.client.HTTPException):
-            send = Send(self.cookie, request_id, text, status=None)
+            send = told(status=None)
         else:
             conversation, position = answer.address if answer.status == 303 else (None, None)
-            send = Send(
-                self.cookie, request_id, text, answer.status, conversation, position, answer.box
-            )
+            if text and sibling_of and position:
+                position -= 1  # the way leads to the answer, which came with the question
+            send = told(answer.status, conversation, position, answer.box)
+        send = replace(send, told=time.monotonic())
         self.sends.append(send)
         return send
 
@@ -153,9 +179,13 @@ class Reading:
     A thread of its own while the ``with`` lasts.
     """
 
-    def __init__(self, line: Line, path: str, headers: dict[str, str], position: int) -> None:
+    def __init__(
+        self, line: Line, path: str, headers: dict[str, str], position: int,
+        leave_after: int | None = None,
+    ) -> None:  # fmt: skip
         self.glimpses: list[tuple[float, str]] = []
-        self.done = False
+        self.done = self.left = False
+        self._leave_after = leave_after
         self._line = line
         self._request = (path, headers)
         self._position = position
@@ -190,7 +220,12 @@ class Reading:
     def _run(self) -> None:
         page = Page(self._position)
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-            for event in events(self._line.follow(*self._request)):
+            response = self._line.follow(*self._request)
+            for number, event in enumerate(events(response)):
+                if number == self._leave_after:
+                    self.left = True
+                    response.close()
+                    return
                 if event.get("event") == "done":
                     self.done = True
                     return

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 
+import psutil
 import pytest
 
 from tests.faults.conftest import Serve, Witness
-from tests.faults.people import Line, Person
+from tests.faults.people import Line, Person, log_lines
 from tests.scripted_model import Script, ScriptedModel
 from tests.servers import Server, wait_until
 
@@ -74,6 +76,21 @@ def test_slow_senders_hold_nobody_up(serve: Serve) -> None:
     finally:
         for connection in slow:
             connection.close()
+
+
+def test_requests_that_stand_still_give_their_threads_back(serve: Serve) -> None:
+    server = serve(workers=1, THREADS="2")
+    halves = [
+        b"GET / HTTP/1.1\r\nHost: 127",
+        b"POST /c HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n"
+        b"Content-Type: application/x-www-form-urlencoded\r\n\r\ntext=",
+    ]
+    with contextlib.ExitStack() as stack:
+        for half in halves:
+            stack.enter_context(connected(server)).sendall(half)
+        assert Person(server.port, Line(server.port, timeout=40)).get("/livez").status == 200
+        assert Person(server.port).get("/").status == 200
+    assert [line for line in log_lines(server.log()) if line["level"] == "ERROR"] == []
 
 
 def test_readers_in_every_thread_leave_health_alone(
@@ -156,3 +173,31 @@ def test_a_line_survives_an_error(serve: Serve) -> None:
     with contextlib.closing(Line(server.port)) as line:
         assert line.ask("GET", "/nowhere", None, {}).status == 404
         assert line.ask("GET", "/livez", None, {}).status == 200
+
+
+def test_connections_beyond_what_the_system_allows_are_survived(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    server = serve(workers=1)
+    witness.bystander(server)
+    person = witness.person(server)
+    model.script = Script(tokens=50, interval=0.02)
+    send = person.begin("asked while files run out")
+    assert send.conversation
+    (worker,) = map(psutil.Process, server.worker_pids())
+    worker.rlimit(psutil.RLIMIT_NOFILE, (48, 48))
+    with contextlib.ExitStack() as stack:
+        for _ in range(100):
+            connection = stack.enter_context(connected(server))
+            with contextlib.suppress(OSError):
+                connection.sendall(REQUEST)
+    wait_until(lambda: well(server), seconds=20)
+    assert person.ask(send.conversation, "and now?").status in {303, 409}
+    witness.judge(server, foreseen="Too many open files")
+
+
+def well(server: Server) -> bool:
+    try:
+        return Person(server.port).get("/health").status == 200
+    except (OSError, http.client.HTTPException):
+        return False

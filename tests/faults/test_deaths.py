@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import random
 import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from random import Random
 from uuid import uuid4
 
 import psutil
@@ -15,11 +14,14 @@ import pytest
 
 from tests.faults.conftest import Serve, Witness
 from tests.faults.people import Person
+from tests.faults.places import Place
+from tests.faults.soak.kills import VICTIMS, kill_and_ask
 from tests.scripted_model import Script, ScriptedModel, answer_to
 from tests.servers import Server, wait_until
 
-ROUNDS = int(os.environ.get("FAULT_ROUNDS", "2"))
-"""How often to kill while people are asking; more of them where there is time."""
+ROUNDS, SEED = 15, 36
+"""How often to kill while people are asking, with a seed that kills in every way. `make kills` is
+longer."""
 
 SAFE_AFTER = 0.5
 """Seconds after which what a reader has seen outlives any death."""
@@ -78,31 +80,12 @@ def talks_to(pid: int, port: int) -> bool:
 
 
 def test_what_was_acknowledged_before_a_kill_is_there_once(
-    serve: Serve, witness: Witness, model: ScriptedModel
+    serve: Serve, witness: Witness, model: ScriptedModel, url: str
 ) -> None:
-    model.script = Script(tokens=30, interval=0.01)
     server = serve()
     witness.bystander(server)
-    people = [witness.person(server) for _ in range(4)]
-    for number in range(ROUNDS):
-        stop = threading.Event()
-        with ThreadPoolExecutor(len(people)) as pool:
-            askers = [pool.submit(keep_asking, person, stop) for person in people]
-            before = len(model.requests)
-            some = random.Random(number).randint(5, 25)
-            model.wait_for(lambda before=before, some=some: len(model.requests) > before + some)
-            if number % 2:
-                psutil.Process(server.worker_pids()[0]).kill()
-                seen = len(model.requests)
-                model.wait_for(lambda seen=seen: len(model.requests) > seen + 10)
-            else:
-                server.kill_master_and_workers()
-            stop.set()
-            for asker in askers:
-                asker.result()
-        if not number % 2:
-            server.start()
-    sent_again(people, witness)
+    killed = kill_and_ask(Place(url, server, model), witness, ROUNDS, Random(SEED))
+    assert set(killed) == set(VICTIMS)
     witness.judge(server)
 
 
@@ -126,14 +109,6 @@ def not_streaming(person: Person, conversation: object, position: int) -> bool:
         return person.status(conversation, position) != "streaming"  # type: ignore[arg-type]
     except OSError:
         return True
-
-
-def sent_again(people: list[Person], witness: Witness) -> None:
-    """Who heard nothing sends the same form again, as browsers and people do."""
-    for send in [each for each in witness.history.sends if not each.acknowledged]:
-        person = next(each for each in people if each.cookie == send.owner)
-        again = person.begin(send.text, send.request_id)
-        assert again.acknowledged
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
 
 from tests.faults.conftest import Serve, Witness
-from tests.faults.invariants import Send
+from tests.faults.histories import Send
 from tests.faults.people import lines
 from tests.scripted_model import ScriptedModel
 

@@ -9,35 +9,37 @@ from uuid import UUID
 
 import pytest
 
-from tests.faults.invariants import (
-    Conversation,
-    History,
-    Message,
-    Report,
-    Send,
-    Stored,
-    violations,
-)
+from tests.faults.histories import Conversation, History, Message, Report, Send, Stored
+from tests.faults.invariants import violations
 
 CHAT, OTHER, OWNER = UUID(int=1), UUID(int=2), UUID(int=3)
 FIRST, SECOND, REFUSED, LOST = UUID(int=11), UUID(int=12), UUID(int=13), UUID(int=14)
+EDITED, TRIED, REST = UUID(int=15), UUID(int=16), UUID(int=17)
 
 Break = Callable[[History, Stored], None]
 
 
 def healthy() -> tuple[History, Stored]:
-    """Two questions answered, one refused, one of which nothing was heard; a bystander."""
+    """Two questions answered, one refused, one of which nothing was heard; a bystander.
+
+    The second one was also asked in other words, answered once more, and that answer, which was
+    cut, went on.
+    """
     theirs = Stored(
         [Conversation(OTHER, OWNER, "theirs", "active", 1, 1)],
         [Message(9, OTHER, 1, None, "user", "complete", "theirs", None)],
     )
     stored = Stored(
-        [Conversation(CHAT, OWNER, "mine", "active", 4, 4), *theirs.conversations],
+        [Conversation(CHAT, OWNER, "mine", "active", 8, 8), *theirs.conversations],
         [
             Message(1, CHAT, 1, None, "user", "complete", "one?", FIRST),
             Message(2, CHAT, 2, 1, "assistant", "complete", "yes, one", None),
             Message(3, CHAT, 3, 2, "user", "complete", "two?", SECOND),
             Message(4, CHAT, 4, 3, "assistant", "interrupted", "yes, t", None),
+            Message(5, CHAT, 5, 2, "user", "complete", "two, then?", EDITED),
+            Message(6, CHAT, 6, 5, "assistant", "complete", "yes, two", None),
+            Message(7, CHAT, 7, 3, "assistant", "stopped", "yes, tw", TRIED),
+            Message(8, CHAT, 8, 3, "assistant", "complete", "yes, two, as I said", REST),
             *theirs.messages,
         ],
     )
@@ -48,9 +50,15 @@ def healthy() -> tuple[History, Stored]:
             Send("me", SECOND, "two?", 303, CHAT, 3),
             Send("me", REFUSED, "three?", 503, box="three?"),
             Send("me", LOST, "four?", None),
+            Send("me", EDITED, "two, then?", 303, CHAT, 5, sibling_of=3),
+            Send("me", TRIED, "", 303, CHAT, 7, sibling_of=4),
+            Send("me", REST, "", 303, CHAT, 8, sibling_of=7, goes_on=True),
         ],
         shown={(CHAT, 2): "yes, one", (CHAT, 4): "yes, t"},
+        told=[((CHAT, 4), "yes, t")],
         kept={(CHAT, 4): "yes,"},
+        ways={(CHAT, 4): [1, 2, 3, 4], (CHAT, 6): [1, 2, 5, 6], (CHAT, 8): [1, 2, 3, 8]},
+        whole={"one?": "yes, one", "two?": "yes, two"},
         reports=[Report(True, 200, 0.1), Report(False, 503, 2.4)],
         bystanders=deepcopy(theirs),
         log="nothing to see",
@@ -74,7 +82,18 @@ def drop(stored: Stored, number: int) -> None:
 
 def double(stored: Stored, number: int) -> None:
     row = next(each for each in stored.messages if each.id == number)
-    stored.messages.append(row._replace(id=100, position=5))
+    stored.messages.append(row._replace(id=100, position=9))
+    conversation(stored, message_count=9)
+
+
+def conversation(stored: Stored, **changes: object) -> None:
+    stored.conversations[0] = stored.conversations[0]._replace(**changes)
+
+
+def swap(stored: Stored) -> None:
+    """Two messages take each other's places, and nothing else."""
+    message(stored, 4, position=8)
+    message(stored, 8, position=4)
 
 
 def send(history: History, number: int, **changes: object) -> None:
@@ -86,20 +105,37 @@ BROKEN: list[tuple[str, Break]] = [
     ("I1", lambda _, stored: double(stored, 1)),
     ("I1", lambda _, stored: message(stored, 1, content="one")),
     ("I1", lambda _, stored: message(stored, 3, position=7)),
-    ("I1", lambda _, stored: drop(stored, 4)),
+    ("I1", lambda _, stored: drop(stored, 6)),
+    ("I1", lambda _, stored: drop(stored, 7)),
+    ("I1", lambda _, stored: double(stored, 7)),
+    ("I1", lambda _, stored: message(stored, 5, content="two?")),
+    ("I1", lambda _, stored: swap(stored)),
     ("I2", lambda _, stored: message(stored, 4, position=5)),
+    ("I2", lambda _, stored: drop(stored, 6)),
+    ("I2", lambda _, stored: conversation(stored, message_count=7)),
+    ("I2", lambda _, stored: conversation(stored, message_count=9)),
+    ("I2", lambda _, stored: message(stored, 5, parent=4)),
+    ("I2", lambda _, stored: message(stored, 5, parent=None)),
+    ("I2", lambda _, stored: message(stored, 7, parent=1)),
+    ("I2", lambda _, stored: message(stored, 7, parent=5)),
+    ("I2", lambda _, stored: message(stored, 6, parent=4)),
+    ("I2", lambda _, stored: message(stored, 6, parent=99)),
+    ("I2", lambda _, stored: message(stored, 3, parent=6)),
+    ("I2", lambda _, stored: message(stored, 2, role="user")),
+    ("I2", lambda _, stored: conversation(stored, head=3)),
+    ("I2", lambda history, _: history.ways.update({(CHAT, 6): [1, 2, 3, 6]})),
+    ("I2", lambda history, _: history.ways.update({(CHAT, 6): [1, 2, 6]})),
+    ("I2", lambda history, _: history.ways.update({(CHAT, 10): [1, 2, 10]})),
     ("I2", lambda _, stored: message(stored, 9, conversation=UUID(int=99))),
     ("I2", lambda history, _: history.sends.reverse()),
-    (
-        "I2",
-        lambda _, stored: stored.conversations.__setitem__(
-            0, stored.conversations[0]._replace(head=9)
-        ),
-    ),
+    ("I2", lambda _, stored: conversation(stored, head=9)),
     ("I3", lambda _, stored: message(stored, 4, status="streaming")),
     ("I3", lambda _, stored: setattr(stored, "pieces", 2)),
     ("I4", lambda history, _: history.shown.update({(CHAT, 2): "yes, on"})),
     ("I4", lambda _, stored: message(stored, 4, content="yes")),
+    ("I4", lambda history, _: history.told.append(((CHAT, 6), "yes, t"))),
+    ("I4", lambda history, _: history.whole.update({"two, then?": "yes, two, then"})),
+    ("I4", lambda _, stored: message(stored, 7, status="complete")),
     ("I5", lambda _, stored: message(stored, 9, content="theirs, changed")),
     ("I5", lambda _, stored: drop(stored, 9)),
     ("I6", lambda history, _: history.reports.append(Report(False, 200, 0.1))),

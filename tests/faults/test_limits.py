@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.conftest import Serve, Witness
-from tests.faults.invariants import Send
+from tests.faults.histories import Send
 from tests.faults.people import Person
 from tests.faults.test_equal_sends import at_once
 from tests.scripted_model import Script, ScriptedModel

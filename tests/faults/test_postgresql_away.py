@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.faults.conftest import Serve, Witness
-from tests.faults.invariants import Report
+from tests.faults.histories import Report
 from tests.faults.people import Person, lines
 from tests.postgres import Cluster
 from tests.scripted_model import Script, ScriptedModel, answer_to

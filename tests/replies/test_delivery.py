@@ -19,6 +19,7 @@ from chatweb.replies.feeds import Feeds
 from chatweb.replies.live import LiveText
 from chatweb.replies.lookout import Lookout
 from chatweb.replies.loop import Loop
+from chatweb.services.errors import Unavailable
 from tests.replies.writing import PATIENCE
 from tests.servers import wait_until
 
@@ -30,7 +31,7 @@ class Plain:
 
     sign_of_life = ":"
 
-    def __init__(self, gone: type[Exception] | None = None) -> None:
+    def __init__(self, gone: Exception | None = None) -> None:
         self.updates = 0
         self.resting = threading.Event()
         self.resting.set()
@@ -268,15 +269,20 @@ def test_silence_is_broken_by_signs_of_life(
     reader.read("::")
 
 
+@pytest.mark.parametrize(
+    ("gone", "level"), [(Unavailable("away"), "WARNING"), (OSError(), "ERROR")]
+)
 def test_without_the_database_the_connection_ends_before_the_answer(
-    delivery: Delivery, live: LiveText, watched: list[int]
-) -> None:
-    reader = Reader(delivery, Plain(gone=OSError))
+    delivery: Delivery, live: LiveText, watched: list[int], gone: Exception, level: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    reader = Reader(delivery, Plain(gone))
     live.append("one")
     live.finish()
 
     assert not reader.rest().endswith("|end")
     wait_until(lambda: watched == [], seconds=PATIENCE)
+    assert [record.levelname for record in caplog.records] == [level]
 
 
 def test_closing_tells_the_ends_and_lets_the_others_go(

@@ -1,0 +1,105 @@
+"""The model refuses, is silent, breaks off, drips or never ends: each answer says how it ended."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.faults.conftest import Serve, Witness
+from tests.faults.people import Person
+from tests.scripted_model import Script, ScriptedModel, answer_to
+
+on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+
+MOST = 5000
+PATIENCE = {"LLM_FIRST_TOKEN_TIMEOUT": "3", "LLM_TIMEOUT": "4"}
+
+FAULTS: list[tuple[dict[str, object], str, int]] = [
+    ({"do": "stall"}, "failed", 0),
+    ({"do": "stall", "after": 3}, "interrupted", 3),
+    ({"interval": 0.7}, "interrupted", 2),  # a slow drip, until the time of an answer is over
+    ({"do": "cut", "after": 4}, "interrupted", 4),
+    ({"do": "reset", "after": 4}, "interrupted", 0),  # RST may overtake what was sent
+    ({"do": "error", "after": 2}, "interrupted", 2),
+    ({"do": "wrong_length"}, "interrupted", 20),
+    ({"do": "html"}, "failed", 0),
+    ({"do": "broken_json"}, "failed", 0),
+    ({"status": 401}, "failed", 0),
+    ({"status": 404}, "failed", 0),
+    ({"status": 413}, "failed", 0),
+    ({"status": 500}, "failed", 0),
+    ({"status": 500, "times": 1}, "complete", 20),
+    ({"status": 429, "retry_after": "1", "times": 1}, "complete", 20),
+    ({"status": 429, "retry_after": "30"}, "failed", 0),
+]
+"""What a model does, how the answer ends, and how many of its words are kept at the least."""
+
+
+def test_each_fault_of_the_model_is_said_and_what_came_is_kept(
+    serve: Serve, witness: Witness
+) -> None:
+    server = serve(**PATIENCE)
+    witness.bystander(server)
+    people = [witness.person(server) for _ in FAULTS]
+
+    def ask(person: Person, script: dict[str, object]) -> tuple[object, str]:
+        send = person.begin(f"why? [[script: {json.dumps(script)}]]")
+        assert send.conversation
+        return send.conversation, send.text
+
+    with ThreadPoolExecutor(len(FAULTS)) as pool:
+        asked = list(pool.map(ask, people, [script for script, _, _ in FAULTS]))
+    found = witness.judge(server)
+    for (conversation, text), (script, status, words) in zip(asked, FAULTS, strict=True):
+        answer = found.one(conversation, 2)  # type: ignore[arg-type]
+        assert answer.status == status, script
+        assert answer_to(text).startswith(answer.content), script
+        assert len(answer.content.split()) >= words, script
+
+
+@on_sqlite
+def test_an_answer_without_end_is_cut_and_costs_little(serve: Serve, witness: Witness) -> None:
+    server = serve(workers=1, MAX_ANSWER_CHARS=str(MOST))
+    person = witness.person(server)
+    for do in ("flood", "line"):
+        assert person.begin(f"why? [[script: {do}]]").acknowledged
+    found = witness.judge(server)
+    ends = [(each.status, len(each.content)) for each in found.messages if each.role != "user"]
+    assert ends[0] == ("stopped", MOST)
+    assert ends[1][0] in {"stopped", "failed", "interrupted"}
+
+
+@on_sqlite
+def test_a_model_that_is_away_is_asked_again_when_it_is_back(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    server = serve()
+    person = witness.person(server)
+    with model.refusing():
+        send = person.begin("asked while it was away")
+        assert send.conversation
+        witness.until_ended()
+        assert person.status(send.conversation, 2) == "failed"
+    assert person.retry(send.conversation, 2).acknowledged
+    found = witness.judge(server)
+    assert found.one(send.conversation, 3).content == answer_to(send.text)
+
+
+@on_sqlite
+def test_a_reader_who_leaves_does_not_end_an_answer(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    model.script = Script(tokens=60, interval=0.02)
+    server = serve()
+    person = witness.person(server)
+    send = person.begin("a question whose reader leaves")
+    assert send.conversation
+    with person.reading(send.conversation, 2, leave_after=3) as reading:
+        pass
+    assert reading.left
+    with person.reading(send.conversation, 2) as again:
+        pass
+    assert again.text == answer_to(send.text, 60).strip()
+    assert witness.judge(server).one(send.conversation, 2).status == "complete"
