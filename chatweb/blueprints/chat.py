@@ -75,16 +75,16 @@ def ask(conversation_id: UUID) -> Response | str:
 
 def exchange(asked: Asked) -> dict[str, Any]:
     """What the fragments for a question and its answer need; an answer that has words already,
-    or has ended, gets them by its stream, unless the page has heard of it by its feed."""
-    conversation, streaming = asked.conversation, asked.answer if asked.streaming else None
+    or has ended, gets them by its stream."""
+    conversation = asked.conversation
     return {
         "conversation": conversation,
         "row": current_row(conversation),
         "asked": asked,
         "messages": articles.exchange(asked),
         "missed": missed(asked),
-        "composer": composer(conversation.id, streaming, asked.answer),
-        "feed": None if asked.streaming else feed_of(conversation.id, asked.answer),
+        "composer": composer(conversation.id, asked.answer, asked.answer),
+        "feed": None,
     }
 
 
