@@ -53,7 +53,7 @@ function sent({ target, detail }) {
   sending.question.remove();
   sending = null;
   sessionStorage.removeItem("sending");
-  box.dispatchEvent(new Event("input"));
+  setTimeout(() => box.dispatchEvent(new Event("input")));  // after the swap, which may set the box up anew
   if (!touch) box.focus({ preventScroll: true });
 }
 addEventListener("pagehide", () => { sending = null; });  // what is cut off by leaving may still arrive
