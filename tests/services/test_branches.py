@@ -105,7 +105,8 @@ class TestAnAnswerThatGoesOn:
         cut = factories.ended(factories.begun(owner), "The sky is", "stopped")
         asked = retry(owner, cut, goes_on=True)
 
-        answers.interrupt([asked.answer_id])
+        assert asked.process_id
+        answers.interrupt({asked.answer_id: asked.process_id})
 
         assert factories.rows(Message)[2].content == "The sky is"
 
