@@ -40,6 +40,11 @@ def owner() -> Owner:
     return found
 
 
+def is_new() -> bool:
+    """Whether this is a browser's first page: there is nothing of its owner yet."""
+    return bool(g.get("is_new"))
+
+
 def cookie_name() -> str:
     return "__Host-chatweb" if request.is_secure else "chatweb"
 
@@ -61,7 +66,7 @@ def recognise() -> None:
 
 def remember(response: Response) -> Response:
     """Give the browser its cookie, and a longer life to the one it has."""
-    if "token" in g and (g.get("is_new") or response.mimetype == "text/html"):
+    if "token" in g and (is_new() or response.mimetype == "text/html"):
         response.set_cookie(
             cookie_name(), g.token, max_age=KEPT_FOR, path="/", httponly=True, samesite="Lax",
             secure=request.is_secure,

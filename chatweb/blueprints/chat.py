@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from chatweb import replies
 from chatweb.blueprints import articles, forms, htmx
-from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.access import OWNERS, is_new, open_to, owner
 from chatweb.blueprints.composer import composer, longest
 from chatweb.blueprints.limits import allowance
 from chatweb.blueprints.pages import back_to, feed_of, render_branch, render_page
@@ -35,7 +35,9 @@ def new() -> str:
     return render_template(
         "chat/page.html", conversation=None, messages=None, older=None, conversations=side(owner()),
         composer=composer(typed=drafts.of_new_chat(owner())),
-        examples=[(text, uuid4()) for text in EXAMPLES], deleted=just_deleted(), feed=feed_of(),
+        examples=[(text, uuid4()) for text in EXAMPLES], deleted=just_deleted(),
+        # With nothing to hear of, a first visit needs no connection.
+        feed=None if is_new() else feed_of(),
     )  # fmt: skip
 
 

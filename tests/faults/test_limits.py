@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable
+from uuid import uuid4
 
 import pytest
 
@@ -34,7 +35,8 @@ def of_many(person: Callable[[int], Person]) -> Counter[int | None]:
     """How often each status was given to sends at once."""
 
     def call(number: int) -> Callable[[], Send]:
-        return lambda: person(number).begin(f"question number {number}")
+        request_id = uuid4()
+        return lambda: person(number).begin(f"question number {number}", request_id)
 
     until_the_minute_is_young()
     return Counter(send.status for send in at_once([call(number) for number in range(SENDS)]))
