@@ -65,6 +65,7 @@ class Scribe:
         self._lock = threading.Lock()
         self._urgent = threading.Event()
         self._closing = False
+        self._is_behind = False
         self._beaten = self._steady_since = float("-inf")
         self._active = self._reaped = self._forgot = time.monotonic()
         self._thread = threading.Thread(target=self._run, name="scribe", daemon=True)
@@ -121,7 +122,8 @@ class Scribe:
     def _turn(self) -> None:
         try:
             self._write()
-            if not self._closing and time.monotonic() - self._reaped > REAP:
+            is_time = self._is_behind or time.monotonic() - self._reaped > REAP
+            if is_time and not self._closing:
                 self._reap()
         except Unavailable as away:
             # Texts wait in memory; readers follow them there until the database is back.
@@ -241,6 +243,9 @@ class Scribe:
         self._suspects = {each.id: seen.get(each.id, self._reaped) for each in orphans}
         if dead:
             self._settle(dict(islice(dead.items(), PORTION)))
+        self._is_behind = len(dead) > PORTION
+        if self._is_behind:
+            self.wake()
 
     def _is_left(self, orphan: AnyRow) -> bool:
         """Whether an answer was seen before, as nobody's; one said to be ours long before: it may

@@ -76,6 +76,20 @@ class TestTheReaper:
         assert factories.rows(ReplyPiece) == []
 
     @pytest.mark.usefixtures("steady")
+    def test_does_not_rest_while_many_are_left(
+        self, owner: Owner, other_process: UUID, here: Writing, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(scribes, "PORTION", 1)
+        left = [factories.begun(owner, process_id=other_process) for _ in range(4)]
+        factories.silence(other_process)
+        wait_until(lambda: any(row(each).status != "streaming" for each in left), seconds=PATIENCE)
+
+        monkeypatch.setattr(scribes, "REAP", 3600.0)
+
+        for each in left:
+            wait_until(lambda each=each: row(each).status == "interrupted", seconds=PATIENCE)
+
+    @pytest.mark.usefixtures("steady")
     def test_ends_what_is_said_to_be_its_own_and_is_not(self, here: Writing, owner: Owner) -> None:
         """The commit that was taken for failed."""
         asked = factories.begun(owner, process_id=here.process_id)
