@@ -228,11 +228,13 @@ def test_a_question_from_another_tab_meanwhile_is_409_and_keeps_its_text(
     ask(page, "First")
     answered(page)
     other = page.context.new_page()
+    # A tab that has not heard of it yet.
+    other.route("**/feed*", lambda route: route.fulfill(status=204))
     other.goto(page.url)
     model.script = Script(do="stall", after=5)
     ask(page, "Second")
     growing(page, 4)
-    with other.expect_response(lambda response: response.request.method == "POST") as got:
+    with other.expect_response("**/messages") as got:
         ask(other, "Third, elsewhere")
     assert got.value.status == 409
     expect(notice(other)).to_contain_text("still being written")
