@@ -23,7 +23,7 @@ answers = Blueprint("answers", __name__, url_prefix="/c/<uuid:conversation_id>/m
 def stream(conversation_id: UUID, position: int) -> Response:
     message = messages.find(owner(), conversation_id, position)
     # Pages have one connection: it brings them what changes elsewhere too.
-    news = PageNews(conversation_id) if "news" in request.args else None
+    news = PageNews(follows=conversation_id) if "news" in request.args else None
     return following.stream(owner(), message, htmx.last_event_id(), news)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -24,9 +24,6 @@ from chatweb.services.errors import NotFound
 
 feed = Blueprint("feed", __name__)
 
-ASK_AGAIN = "retry: 5000\n\n"
-"""Where a thread would have to stay for each page, the page asks now and then."""
-
 
 class Place(NamedTuple):
     """What a page shows: a conversation, up to which message, and which answer is being written on
@@ -38,54 +35,53 @@ class Place(NamedTuple):
 
 
 class PageNews:
-    """News for one page; of ``conversation_id``, whose answer it follows, it hears by that."""
+    """News for one page, that shows a ``place`` or ``follows`` an answer of a conversation."""
 
     sign_of_life = htmx.SIGN_OF_LIFE
+    come_back_later = htmx.COME_BACK_LATER
     of: Callable[[set[UUID]], str]
     catch_up: Callable[[], str]
 
-    def __init__(self, conversation_id: UUID | None = None, place: Place | None = None) -> None:
+    def __init__(self, *, follows: UUID | None = None, place: Place | None = None) -> None:
         self._owner = owner()
         self.owner_id = self._owner.id
-        self._conversation_id = conversation_id
+        self.follows = follows
         self._place = place
+        self._current = place.conversation_id if place else follows
         self._is_back = htmx.last_event_id() is not None
         self.of = copy_current_request_context(self._of)
         self.catch_up = copy_current_request_context(self._catch_up)
 
     def _catch_up(self) -> str:
         """A page that was open before has missed more than is remembered."""
-        changed = set(changes.lately(self.owner_id))
-        whole = side(self._owner, current=self._conversation_id) if self._is_back else None
-        return self._event(set() if whole else changed, self._here(), whole)
+        if not self._is_back:
+            return self._of(set(changes.lately(self.owner_id)))
+        return self._event(self._here(), whole=side(self._owner, current=self._current))
 
     def _of(self, changed: set[UUID]) -> str:
-        here = self._here() if self._conversation_id in changed else ""
-        if self._place is None:
-            changed = changed - {self._conversation_id}
-        return self._event(changed, here)
+        here = self._here() if self._place and self._current in changed else ""
+        return self._event(here, self._rows(changed))
 
-    def _event(self, changed: set[UUID], here: str, whole: Side | None = None) -> str:
-        listed = render_template(
-            "conversations/_news.html", conversations=whole, rows=self._rows(changed)
-        )
-        news = (listed + here).strip()
-        if self._place is None and self._conversation_id:
-            # An answer's stream, where a number means a place in its text.
-            return htmx.event(news) if news else ""
-        # By its number a page that comes back says what it shows.
-        return htmx.event(news, id=self._place.shown if self._place else 0)
+    def _event(
+        self, here: str, rows: Sequence[dict[str, Any]] = (), whole: Side | None = None
+    ) -> str:
+        listed = render_template("conversations/_news.html", conversations=whole, rows=rows)
+        # By its number a page that comes back says what it shows; in an answer's stream it would
+        # mean a place in its text.
+        number = None if self.follows else self._place.shown if self._place else 0
+        return htmx.event((listed + here).strip(), id=number)
 
     def _rows(self, changed: set[UUID]) -> list[dict[str, Any]]:
         """Rows of the side list, and whether each belongs to its top or out of it."""
         if not changed:
             return []
         newest, _ = conversations.recent(self._owner, limit=1)
+        first = newest[0].id if newest else None
         return [
             {
-                "id": each.id, "html": rows([each], self._conversation_id),
+                "id": each.id, "html": rows([each], self._current),
                 "is_there": each.status == "active",
-                "is_first": [each.id] == [row.id for row in newest],
+                "is_first": each.id == first,
             }
             for each in conversations.among(self._owner, changed)
         ]  # fmt: skip
@@ -124,10 +120,11 @@ class PageNews:
 @open_to(OWNERS)
 def follow() -> Response:
     place = asked_place()
-    news = PageNews(place.conversation_id if place else None, place)
+    news = PageNews(place=place)
     if connections.can_be_taken():
         return htmx.event_stream(handed_over(news))
-    return htmx.event_stream(iter([ASK_AGAIN + news.catch_up()]))
+    # A thread would have to stay for each page: it asks now and then instead.
+    return htmx.event_stream(iter([news.come_back_later + news.catch_up()]))
 
 
 def handed_over(news: PageNews) -> Iterator[str]:

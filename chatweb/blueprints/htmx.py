@@ -45,6 +45,8 @@ def event(data: str, id: int | None = None, name: str | None = None) -> str:
 
 
 SIGN_OF_LIFE = ": still here\n\n"
+COME_BACK_LATER = "retry: 5000\n\n"
+"""Lets a page wait 5 s before it connects again."""
 
 
 def last_event_id() -> int | None:

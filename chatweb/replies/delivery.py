@@ -154,12 +154,13 @@ class Channel:
         reader.add_done_callback(self._connecting.discard)
 
     async def join(self, after: int | None, connection: socket.socket, news: News | None) -> None:
-        reader = Follower(self, after)
-        loop = asyncio.get_running_loop()
-        await loop.connect_accepted_socket(lambda: reader, connection)
+        reader = Follower(after)
+        if not await reader.connect(connection):
+            return
         if self._closed:
             return reader.close()
         self._readers.add(reader)
+        reader.when_lost(self.leave)
         self.look()
         self._send("")
         if news:
@@ -248,7 +249,7 @@ class Channel:
 class Follower(Reader):
     """A reader of an answer; ``after`` is the offset of the open block that its page has."""
 
-    def __init__(self, channel: Channel, after: int | None) -> None:
-        super().__init__(channel.leave)
+    def __init__(self, after: int | None) -> None:
+        super().__init__()
         self.after = after
         self.is_up_to_date = False

@@ -29,9 +29,6 @@ CONNECTIONS = 4
 """Feeds of one owner at once, in all processes together: a browser has six connections to a site,
 and some must stay free. With more pages they take turns."""
 
-TURN = "retry: 5000\n\n"
-"""Tells a page to wait 5 s before it comes back."""
-
 LONGEST = 600.0
 """Seconds after which a feed ends, give or take a fifth: its page comes back by itself."""
 
@@ -44,7 +41,10 @@ class News(Protocol):
     """What changed, for one page."""
 
     owner_id: UUID
+    follows: UUID | None
+    """The conversation whose answer the page follows, and whose news come by that stream."""
     sign_of_life: str
+    come_back_later: str
 
     def catch_up(self) -> str:
         """What changed before the page was connected; may read the database."""
@@ -69,21 +69,22 @@ class Feeds:
         self._loop.call(lambda: asyncio.ensure_future(self._connect(news, connection)))
 
     async def _connect(self, news: News, connection: socket.socket) -> None:
-        loop = asyncio.get_running_loop()
-        reader = Reader(lambda reader: None)
-        await loop.connect_accepted_socket(lambda: reader, connection)
+        reader = Reader()
+        if not await reader.connect(connection):
+            return
         feeds = [each for each, page in self._of(news).items() if page.is_feed]
         for longest_connected in feeds[: len(feeds) + 1 - self._most]:
-            longest_connected.write(chunk(TURN))
+            longest_connected.write(chunk(news.come_back_later))
             self._end(longest_connected)
         self.join(reader, news, is_feed=True)
-        loop.call_later(LONGEST * random.uniform(0.8, 1.2), self._end, reader)  # noqa: S311
+        lasts = LONGEST * random.uniform(0.8, 1.2)  # noqa: S311
+        asyncio.get_running_loop().call_later(lasts, self._end, reader)
 
     def join(self, reader: Reader, news: News, *, is_feed: bool = False) -> None:
         """Let a connection get news too; in the loop."""
         page = Page(reader, news, self._render, is_feed=is_feed)
         self._pages.setdefault(news.owner_id, {})[reader] = page
-        reader.also_leaves(lambda reader: self._leave(news.owner_id, reader))
+        reader.when_lost(lambda reader: self._leave(news.owner_id, reader))
         self._lookout.watch(news.owner_id, lambda changed: self._hear(news.owner_id, changed))
         if is_feed:
             page.catch_up()
@@ -145,8 +146,9 @@ class Page:
         self._wake()
 
     def tell(self, changed: set[UUID]) -> None:
-        self._changed |= changed
-        self._wake()
+        self._changed |= changed - {self.news.follows}
+        if self._changed:
+            self._wake()
 
     def _wake(self) -> None:
         if self._telling is None or self._telling.done():

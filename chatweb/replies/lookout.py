@@ -58,9 +58,10 @@ class Lookout:
         now = time.monotonic()
         if not self._hears or now - self._looked < PACE:
             return
-        if now - self._looked > LATE:
+        # A look that fails counts: after an outage it goes on from where it was.
+        was_away, self._looked = now - self._looked > LATE, now
+        if was_away or not self._horizon:
             self._begin(now)
-        self._looked = now
         news: dict[UUID, set[UUID]] = {}
         for row in changes.since(self._horizon[0][1]):
             if row.id not in self._known:

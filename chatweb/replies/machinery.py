@@ -46,7 +46,6 @@ class Machinery:
     ) -> None:  # fmt: skip
         self.app = app
         self.pid = os.getpid()
-        self._app = app
         self.process_id = uuid4()
         self.endpoint = endpoint
         self.context_messages = context_messages
@@ -87,7 +86,7 @@ class Machinery:
                 def render(function: Callable[..., str], *args: Any) -> asyncio.Future[str]:
                     return asyncio.get_running_loop().run_in_executor(finisher, function, *args)
 
-                processes = self._app.extensions["settings"].web_concurrency
+                processes = self.app.extensions["settings"].web_concurrency
                 feeds = Feeds(self.loop, self.tailer.lookout, render, processes)
                 self._delivery = Delivery(self.loop, self.watching, feeds, render)
             return self._delivery

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Callable
 
 FARTHEST_BEHIND = 1024 * 1024
@@ -15,14 +16,19 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Reader(asyncio.Protocol):
-    """One connection, whose head was sent; ``leave`` is called when it is lost."""
+    """One connection, whose head was sent."""
 
     transport: asyncio.Transport
 
-    def __init__(self, leave: Callable[[Reader], None]) -> None:
-        self._leave = [leave]
+    def __init__(self) -> None:
+        self._leave: list[Callable[[Reader], None]] = []
 
-    def also_leaves(self, leave: Callable[[Reader], None]) -> None:
+    async def connect(self, connection: socket.socket) -> bool:
+        """Begin to write to ``connection``; False if its client has left already."""
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: self, connection)
+        return not self.transport.is_closing()
+
+    def when_lost(self, leave: Callable[[Reader], None]) -> None:
         self._leave.append(leave)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

@@ -244,8 +244,6 @@ class Scribe:
         if dead:
             self._settle(dict(islice(dead.items(), PORTION)))
         self._is_behind = len(dead) > PORTION
-        if self._is_behind:
-            self.wake()
 
     def _is_left(self, orphan: AnyRow) -> bool:
         """Whether an answer was seen before, as nobody's; one said to be ours long before: it may

@@ -45,7 +45,9 @@ class Plain:
     """News that name what changed."""
 
     sign_of_life = ":"
+    come_back_later = "retry: 1\n\n"
     owner_id = ME
+    follows: UUID | None = None
 
     def __init__(self, fault: Exception | None = None) -> None:
         self.fault = fault
@@ -184,3 +186,29 @@ def test_silence_is_broken_and_the_feed_ends_in_the_end(
     assert page.read_all().endswith(LAST_CHUNK)
 
     assert b"1\r\n:\r\n" in page.got
+
+
+def test_who_has_left_before_it_began_is_not_watched_for(feeds: Feeds, watchers: Watchers) -> None:
+    here, there = socket.socketpair()
+    there.setblocking(False)
+    here.close()
+
+    feeds.add(Plain(), there)
+    page = Page(feeds, Plain())
+    page.read(b"<all>")
+    page.here.close()
+
+    wait_until(lambda: not watchers.hears, seconds=PATIENCE)
+
+
+def test_a_page_is_not_told_twice_of_what_it_follows(feeds: Feeds, watchers: Watchers) -> None:
+    news = Plain()
+    news.follows = TALK
+    page = Page(feeds, news)
+    page.read(b"<all>")
+
+    watchers.tell(TALK)
+    watchers.tell(TALK, OTHER)
+
+    page.read(b"<other>")
+    assert b"<talk>" not in page.got

@@ -10,6 +10,7 @@ from chatweb.database.types import now_seconds
 from chatweb.models import Change
 from chatweb.replies import lookout as lookouts
 from chatweb.replies.lookout import Lookout
+from chatweb.services.errors import Unavailable
 from tests.replies.statements import Statements
 from tests.replies.writing import Clock
 
@@ -93,6 +94,27 @@ def test_the_horizon_moves_and_nothing_is_told_twice(clock: Clock) -> None:
 
     assert page.heard == told
     assert len(lookout._known) < 60
+
+
+def test_after_an_outage_it_goes_on_from_where_it_was(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lookout = Lookout(lambda: None)
+    page = Page(lookout)
+    look(lookout, clock)
+    with monkeypatch.context() as away:
+        away.setattr(lookouts.changes, "since", lambda number: _away())
+        for _ in range(60):
+            with pytest.raises(Unavailable):
+                look(lookout, clock)
+    missed = change(1, ago=2 * lookouts.LATE)
+    look(lookout, clock)
+
+    assert page.heard == [{missed}]
+
+
+def _away() -> None:
+    raise Unavailable("away")
 
 
 def test_nobody_is_no_load(clock: Clock, statements: Statements) -> None:
