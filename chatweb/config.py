@@ -7,6 +7,7 @@ the setting and never repeats its value, because it may hold a secret.
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,6 +23,7 @@ from sqlalchemy.exc import ArgumentError
 
 WEAK_SECRETS = {"changeme", "change-me", "secret", "password", "dev", "development", "test"}
 SHORTEST_SECRET = 16
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?")
 POSTGRESQL_SCHEMES = {"postgres", "postgresql", "postgresql+psycopg2", "postgresql+asyncpg"}
 
 HOSTS_NEEDED = (
@@ -104,6 +106,9 @@ class Settings:
         "", "Names the site is reached by, with commas; may be empty only on loopback"
     )
     trusted_proxies: int = setting(0, "Reverse proxies in front whose headers are true", least=0)
+    api_origins: str = setting(
+        "", "Other sites whose pages may use the program interface, with commas, never by cookie"
+    )
     log_level: str = setting(
         "INFO", "Least serious log line", choices=("DEBUG", "INFO", "WARNING", "ERROR")
     )
@@ -126,7 +131,16 @@ class Settings:
 
     @property
     def hosts(self) -> list[str]:
-        return [name.strip().lower() for name in self.trusted_hosts.split(",") if name.strip()]
+        return [name.lower() for name in listed(self.trusted_hosts)]
+
+    @property
+    def origins(self) -> list[str]:
+        return listed(self.api_origins)
+
+
+def listed(text: str) -> list[str]:
+    """What is between the commas."""
+    return [each.strip() for each in text.split(",") if each.strip()]
 
 
 def load(overrides: Mapping[str, Any] | None = None, env_file: str = ".env") -> Settings:
@@ -185,6 +199,8 @@ def check(settings: Settings) -> None:
         raise WrongSetting("LLM_API_KEY holds characters that cannot be sent.")
     if not 0 <= settings.port <= 65535:
         raise WrongSetting("PORT must be between 0 and 65535.")
+    if any(not ORIGIN.fullmatch(each) for each in settings.origins):
+        raise WrongSetting("API_ORIGINS must name origins like https://app.example.org.")
     if not settings.hosts and not is_loopback(settings.host):
         raise WrongSetting(HOSTS_NEEDED)
 

@@ -201,3 +201,10 @@ def rows(table: type[Any]) -> list[Any]:
         statement = statement.order_by(Message.conversation_id, Message.position)
     with reading() as connection:
         return list(connection.execute(statement).all())
+
+
+def set_all(**values: Any) -> None:
+    """Give every conversation these values."""
+    with writing() as connection:
+        connection.execute(update(Conversation).values(**values))
+        connection.commit()

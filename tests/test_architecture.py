@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from chatweb.blueprints import programs
 from tests.conftest import build_app
 from tests.servers import REPOSITORY
 
@@ -38,6 +39,7 @@ NEVER = {
 NOT_A_NAME = {"utils", "util", "helpers", "helper", "common", "misc", "base", "shared", "core"}
 # The local model's address is chosen before the workers are forked and inherited by them.
 READS_THE_ENVIRONMENT = {"config.py", "llm/local.py", "llm/supervisor.py"}
+WHO = {"anyone", "owners", "programs", "token holders"}
 KNOWS_HTMX = {"blueprints/htmx.py"}
 
 
@@ -165,15 +167,18 @@ def test_every_route_says_who_may_use_it(tmp_path: Path) -> None:
     undeclared = {
         rule.endpoint
         for rule in app.url_map.iter_rules()
-        if getattr(app.view_functions[rule.endpoint], "open_to", None) not in {"anyone", "owners"}
+        if getattr(app.view_functions[rule.endpoint], "open_to", None) not in WHO
     }
 
     assert undeclared == {"static"}
 
 
-def test_what_changes_something_is_a_post(tmp_path: Path) -> None:
+def test_what_changes_something_on_a_page_is_a_post(tmp_path: Path) -> None:
     methods = {
-        method for rule in build_app(tmp_path).url_map.iter_rules() for method in rule.methods or ()
+        method
+        for rule in build_app(tmp_path).url_map.iter_rules()
+        for method in rule.methods or ()
+        if not str(rule).startswith(programs.ADDRESSES)
     }
 
     assert methods == {"GET", "HEAD", "OPTIONS", "POST"}

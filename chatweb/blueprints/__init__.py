@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask, request
 
-from chatweb.blueprints import access, assets, compression, errors, forms, guard
+from chatweb.blueprints import access, assets, compression, errors, forms, guard, programs
 from chatweb.blueprints.answers import answers
 from chatweb.blueprints.branches import branches
 from chatweb.blueprints.chat import chat
@@ -30,6 +30,7 @@ def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
     access.init_app(app)
     compression.init_app(app)
     errors.init_app(app)
+    programs.init_app(app, settings)
     assets.init_app(app)
     for blueprint in (chat, answers, branches, drafts, feed, conversations, history, health):
         app.register_blueprint(blueprint)

@@ -1,4 +1,8 @@
-"""Who may use which route: each declares it, and a test finds those that do not."""
+"""Who may use which route: each declares it, and a test finds those that do not.
+
+Pages know their owner by the cookie alone. Programs may show a token or the secret id of a session
+of theirs instead; what they show must be good, or they are refused: never taken for somebody else.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,12 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, TypeVar
+from uuid import UUID
 
 from flask import Flask, Response, current_app, g, request
 
-from chatweb.services import owners
+from chatweb.services import owners, tokens
+from chatweb.services.errors import Invalid, NotAllowed, Unrecognised
 from chatweb.services.owners import Owner
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -18,6 +24,13 @@ ANYONE = "anyone"
 """No owner is asked for: health, static files."""
 OWNERS = "owners"
 """Everybody, each for their own rows; a new browser becomes a guest."""
+PROGRAMS = "programs"
+"""As OWNERS, and programs that show a token or the id of their session."""
+HOLDERS = "token holders"
+"""Programs that show a token."""
+
+SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
+SESSION = "X-Session-ID"
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 KEPT_FOR = timedelta(days=400)
@@ -50,18 +63,68 @@ def cookie_name() -> str:
 
 
 def recognise() -> None:
-    """Find out who is asking, before a view that is open to owners."""
-    view = current_app.view_functions.get(request.endpoint or "")
-    if view is None or getattr(view, "open_to", None) != OWNERS:
+    """Find out who is asking, before a view that is not open to anyone.
+
+    :raises Unrecognised: what they show is not good
+    :raises NotAllowed: what they show does not allow this
+    """
+    whom = getattr(current_app.view_functions.get(request.endpoint or ""), "open_to", ANYONE)
+    if whom == ANYONE or request.method == "OPTIONS":
         return
+    known = None
+    if whom in {PROGRAMS, HOLDERS}:
+        known = by_token() or (by_session() if whom == PROGRAMS else None)
+        if not known and (whom == HOLDERS or is_from_elsewhere()):
+            raise Unrecognised("Show a token: `Authorization: Bearer …`.")
+    g.owner = known or by_cookie()
+    current_app.extensions["schema"].require()
+
+
+def by_token() -> Owner | None:
+    shown = request.headers.get("Authorization")
+    if shown is None:
+        return None
+    kind, _, secret = shown.partition(" ")
+    holder = tokens.recognise(secret.strip()) if kind.lower() == "bearer" else None
+    if holder is None:
+        raise Unrecognised("This token is not known here, has expired or was revoked.")
+    if request.method not in SAFE and not holder.may_write:
+        raise NotAllowed("This token may only read.")
+    return holder.owner
+
+
+def by_session() -> Owner | None:
+    shown = request.headers.get(SESSION)
+    if shown is None:
+        return None
+    try:
+        token = owners.of_session(UUID(shown))
+    except ValueError:
+        raise Invalid(f"{SESSION} must be a UUID.") from None
+    owner = owners.recognise(token)
+    if owner is None:
+        raise Unrecognised("This session was ended.")
+    return owner
+
+
+def by_cookie() -> Owner:
     g.token = request.cookies.get(cookie_name(), "")
     known = owners.recognise(g.token) if TOKEN.fullmatch(g.token) else None
     if known is None:
         g.token = owners.new_token()
         known = owners.guest(g.token)
         g.is_new = True
-    g.owner = known
-    current_app.extensions["schema"].require()
+    return known
+
+
+def is_from_elsewhere() -> bool:
+    """Whether a page of another site asks: its visitor's cookie says nothing about what they want
+    here."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    return origin is not None and origin != f"{request.scheme}://{request.host}"
 
 
 def remember(response: Response) -> Response:

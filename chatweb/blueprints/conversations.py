@@ -31,7 +31,7 @@ def recent() -> Any:
 @conversations.post("/<uuid:conversation_id>/rename")
 @open_to(OWNERS)
 def rename(conversation_id: UUID) -> Response | str:
-    service.rename(owner(), conversation_id, forms.text("title"))
+    service.change(owner(), conversation_id, title=forms.text("title"))
     return named(conversation_id, "conversations/_renamed.html")
 
 

@@ -1,28 +1,33 @@
-"""The one mapping from what went wrong to an answer: a page, or a notice for htmx."""
+"""The one mapping from what went wrong to an answer: a page, a notice for htmx, or JSON."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import NamedTuple
 from uuid import uuid4
 
 from flask import Flask, Response, g, make_response, render_template, request
 from werkzeug.exceptions import BadHost, HTTPException, SecurityError
 
-from chatweb.blueprints import htmx
+from chatweb.blueprints import htmx, programs
 from chatweb.services.errors import (
     Conflict,
     Invalid,
+    NotAllowed,
     NotFound,
     ServiceError,
     StaleForm,
     TooMany,
     Unavailable,
+    Unrecognised,
 )
 
 logger = logging.getLogger(__name__)
 
 CODES: dict[type[Exception], int] = {
+    Unrecognised: 401,
+    NotAllowed: 403,
     NotFound: 404,
     Conflict: 409,
     Invalid: 422,
@@ -72,12 +77,25 @@ class Kept(NamedTuple):
 
 
 def answer(
-    code: int, sentence: str, *, stale: bool = False, retry_after: int = RETRY_AFTER
-) -> Response:
-    """The page or the notice for an error; ``stale``: the form that was sent needs a fresh id."""
+    code: int, sentence: str, *, stale: bool = False, retry_after: int = RETRY_AFTER,
+    fields: Mapping[str, str] | None = None,
+) -> Response:  # fmt: skip
+    """The page, the notice or the JSON for an error; ``stale``: the form that was sent needs a
+    fresh id; ``fields``: what is wrong with which part."""
     if isinstance(request.routing_exception, (SecurityError, BadHost)):
         # Asked under a name that is not ours, or none: no address a page could lead to.
         return Response(f"{sentence}\n", code, mimetype="text/plain")
+    response = (
+        programs.refused(code, sentence, fields)
+        if programs.are_asking()
+        else shown(code, sentence, stale=stale)
+    )
+    if code in {429, 503}:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def shown(code: int, sentence: str, *, stale: bool) -> Response:
     fragment = htmx.wants_fragment()
     body = render_template(
         "_refused.html" if fragment else "error.html",
@@ -85,8 +103,6 @@ def answer(
         request_id=g.request_id, kept=kept(code, stale), stale=stale,
     )  # fmt: skip
     response = make_response(body, code)
-    if code in {429, 503}:
-        response.headers["Retry-After"] = str(retry_after)
     return htmx.retarget(response, "#notice") if fragment else response
 
 
@@ -107,18 +123,24 @@ def kept(code: int, stale: bool) -> Kept | None:
 
 def refused(error: Exception) -> Response:
     code = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
-    sentence = f"{error} {SAVED_SO_FAR}" if code == 503 else str(error)
+    sentence = str(error)
+    if code == 503 and not programs.are_asking():
+        sentence = f"{error} {SAVED_SO_FAR}"
     if isinstance(error, Unavailable):
         logger.warning("database: %s", error.kind)
     wait = error.retry_after if isinstance(error, TooMany) else RETRY_AFTER
-    return answer(code, sentence, stale=isinstance(error, StaleForm), retry_after=wait)
+    return answer(
+        code, sentence, stale=isinstance(error, StaleForm), retry_after=wait,
+        fields=getattr(error, "fields", None),
+    )  # fmt: skip
 
 
 def http(error: HTTPException) -> Response:
     code = error.code or 500
     if code < 400:
         return error.get_response()  # type: ignore[return-value]
-    response = answer(code, SENTENCES.get(code, SENTENCES[400]))
+    sentences = SENTENCES | programs.SENTENCES if programs.are_asking() else SENTENCES
+    response = answer(code, sentences.get(code, SENTENCES[400]))
     if code == 405 and (allowed := error.get_response().headers.get("Allow")):
         response.headers["Allow"] = allowed
     return response

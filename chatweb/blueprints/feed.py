@@ -19,7 +19,7 @@ from chatweb.blueprints import articles, connections, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
 from chatweb.blueprints.composer import composer
 from chatweb.blueprints.side import Side, rows, side
-from chatweb.services import changes, conversations, messages
+from chatweb.services import changes, conversations, lists, messages
 from chatweb.services.errors import NotFound
 
 feed = Blueprint("feed", __name__)
@@ -75,7 +75,7 @@ class PageNews:
         """Rows of the side list, and whether each belongs to its top or out of it."""
         if not changed:
             return []
-        newest, _ = conversations.recent(self._owner, limit=1)
+        newest, _ = lists.recent(self._owner, limit=1)
         first = newest[0].id if newest else None
         return [
             {

@@ -5,10 +5,8 @@ from __future__ import annotations
 from flask import Flask, Response, abort, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from chatweb.blueprints import forms, htmx
+from chatweb.blueprints import access, forms, htmx, programs
 from chatweb.config import Settings
-
-SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 
 POLICY = "; ".join(
     (
@@ -41,32 +39,31 @@ def check_host() -> None:
 
 def check_body() -> None:
     """A body says how long it is (one that does not would be cut off at the limit, in silence), is
-    not too long, and is a form: anything else would be read as a form without fields."""
+    not too long, and is what the route takes: a form would be read as one without fields."""
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         abort(400)
     if (request.content_length or 0) > (request.max_content_length or 0):
         abort(413)
-    is_post = request.method == "POST" and request.endpoint is not None
-    if is_post and request.content_length and request.mimetype not in forms.KINDS:
+    if request.method in access.SAFE or request.endpoint is None or not request.content_length:
+        return
+    if programs.are_asking():
+        if not request.is_json:
+            abort(415)
+    elif request.mimetype not in forms.KINDS:
         abort(415)
 
 
 def check_origin() -> None:
-    """Unsafe requests come from our own pages, or from programs that are no browsers.
+    """Unsafe requests come from our own pages, from programs that are no browsers, or from pages
+    that were named to us as places of programs.
 
     Fetch Metadata decides first: browsers send it and pages cannot forge it. Without it an
     ``Origin`` must be ours; a browser old enough to send neither is not served less safely than
     by any other site.
     """
-    if request.method in SAFE:
+    if request.method in access.SAFE or not access.is_from_elsewhere():
         return
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    if site is not None:
-        ours = site in {"same-origin", "none"}
-    else:
-        ours = origin is None or origin == f"{request.scheme}://{request.host}"
-    if not ours:
+    if not (programs.are_asking() and programs.may_come_from(request.headers.get("Origin"))):
         abort(403)
 
 

@@ -13,7 +13,7 @@ from flask import Blueprint, render_template, request
 from chatweb.blueprints.access import OWNERS, open_to, owner
 from chatweb.blueprints.pages import feed_of
 from chatweb.blueprints.side import side
-from chatweb.services import conversations
+from chatweb.services import lists
 
 history = Blueprint("history", __name__)
 
@@ -21,7 +21,7 @@ history = Blueprint("history", __name__)
 @history.get("/history")
 @open_to(OWNERS)
 def page() -> str:
-    rows, more = conversations.recent(owner(), request.args.get("before"))
+    rows, more = lists.recent(owner(), request.args.get("before"))
     return render_template(
         "history/page.html", groups=by_date(rows, zone(), datetime.now(UTC)), more=more,
         conversations=side(owner()), under=request.args.get("under"), feed=feed_of(),

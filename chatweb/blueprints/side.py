@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import render_template
 from markupsafe import Markup
 
-from chatweb.services import conversations
+from chatweb.services import lists
 from chatweb.services.owners import Owner
 
 KEPT = 5_000
@@ -26,7 +26,7 @@ class Side(NamedTuple):
 
 def side(owner: Owner, before: str | None = None, current: UUID | None = None) -> Side:
     """The newest conversations of an owner; ``current`` is the one on the page."""
-    found, more = conversations.recent(owner, before)
+    found, more = lists.recent(owner, before)
     return Side(rows(found, current), more)
 
 

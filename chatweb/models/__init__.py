@@ -4,9 +4,9 @@ from chatweb.models.conversation import Change, Conversation, Draft
 from chatweb.models.limits import QuestionCount
 from chatweb.models.message import Message, ReplyPiece
 from chatweb.models.process import Process
-from chatweb.models.user import Login, User
+from chatweb.models.user import Login, Token, User
 
 __all__ = [
     "Change", "Conversation", "Draft", "Login", "Message", "Process", "QuestionCount", "ReplyPiece",
-    "User",
+    "Token", "User",
 ]  # fmt: skip

@@ -15,7 +15,8 @@ from chatweb.database.types import BigId, UTCDateTime
 class Conversation(Base):
     """A thread of messages. ``head`` is the position of the newest message of the branch shown;
     both it and ``message_count`` are 0 while there is none. ``unseen``: an answer has ended since
-    its owner last looked."""
+    its owner last looked. ``chapter``: of a book or course, where it is about one; empty where it
+    came from such a place and is about none."""
 
     __tablename__ = "conversation"
     __table_args__ = (
@@ -34,6 +35,7 @@ class Conversation(Base):
     message_count: Mapped[int] = mapped_column(default=0)
     head: Mapped[int] = mapped_column(default=0)
     unseen: Mapped[bool] = mapped_column(default=False, server_default=false())
+    chapter: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     last_message_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
@@ -44,6 +46,11 @@ Index(
     Conversation.last_message_at.desc(),
     Conversation.id.desc(),
 )
+Index(
+    "ix_conversation_chapter", Conversation.owner_id, Conversation.chapter,
+    sqlite_where=Conversation.chapter.is_not(None),
+    postgresql_where=Conversation.chapter.is_not(None),
+)  # fmt: skip
 
 
 class Draft(Base):

@@ -8,7 +8,8 @@ would be told that something was done that was not.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,7 +20,7 @@ from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Message
 from chatweb.services import changes, pieces
 from chatweb.services.conversations import Listed, check_position
-from chatweb.services.errors import Conflict, NotFound, StaleForm
+from chatweb.services.errors import Conflict, Invalid, NotFound, StaleForm
 from chatweb.services.owners import Owner
 from chatweb.services.pieces import Piece
 
@@ -49,7 +50,8 @@ class Asked:
     """A question that is kept, and the answer to it that was begun.
 
     ``parent`` is the position the question follows, None for a first one; ``at``: when the answer
-    was begun; ``begins_with``: text it has already, because it goes on where another was cut.
+    was begun; ``begins_with``: text it has already, because it goes on where another was cut;
+    ``is_new``: this request has asked it, not the same one before.
     """
 
     conversation: Listed
@@ -62,6 +64,7 @@ class Asked:
     process_id: UUID | None
     at: datetime
     begins_with: str = ""
+    is_new: bool = field(default=True, compare=False)
 
     @property
     def conversation_id(self) -> UUID:
@@ -78,6 +81,22 @@ def find(connection: Connection, conversation_id: UUID, position: int, role: str
     if row is None or row.role != role:
         raise NotFound
     return row
+
+
+def followed(connection: Connection, conversation_id: UUID, parent: int) -> int | None:
+    """What a question follows that shall follow ``parent``: 0 stands for nothing, it is a first
+    one.
+
+    :raises Invalid: there is no such message, or it is a question itself
+    """
+    if parent == 0:
+        return None
+    with suppress(NotFound):
+        check_position(parent)
+        row = connection.execute(ONE, {"id": conversation_id, "position": parent}).first()
+        if row is not None and row.role != "user":
+            return parent
+    raise Invalid("A question follows an answer: `parent` is not the position of one here.")
 
 
 def check_free(connection: Connection, conversation: AnyRow) -> None:
@@ -123,7 +142,7 @@ def before(
     return Asked(
         Listed(first.conversation_id, first.title, begun.created_at, running),
         asked.parent, question, asked.content, answer, begun.id, running, begun.process_id,
-        begun.created_at, pieces.text(connection, begun.id) if running else "",
+        begun.created_at, pieces.text(connection, begun.id) if running else "", is_new=False,
     )  # fmt: skip
 
 

@@ -1,25 +1,23 @@
-"""Conversations as wholes: finding, listing, renaming, deleting. Asking is in ``questions``."""
+"""Conversations as wholes: making, finding, changing, deleting. Asking is in ``questions``, lists
+of them in ``lists``."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from datetime import datetime
-from typing import Any, NamedTuple
-from uuid import UUID
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID, uuid5
 
-from sqlalchemy import Connection, bindparam, exists, select, tuple_, update
+from sqlalchemy import Connection, bindparam, exists, insert, select, update
 
-from chatweb.database import reading, writing
+from chatweb.database import reading, retried, writing
 from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Draft, Message
-from chatweb.services import changes, texts
-from chatweb.services.cursors import Cursor
+from chatweb.services import changes, limits, owners, texts
 from chatweb.services.errors import NotFound, Unavailable
+from chatweb.services.limits import Allowance
 from chatweb.services.owners import Owner
-
-PAGE = 50
-"""Conversations in a list."""
 
 TO_THE_END = 2**31 - 1
 """As the number of characters seen: all there are."""
@@ -36,7 +34,9 @@ ROW = (
     Conversation.status,
     Conversation.message_count,
     Conversation.head,
+    Conversation.created_at,
     Conversation.last_message_at,
+    Conversation.pinned,
     Conversation.unseen,
 )
 
@@ -56,30 +56,12 @@ FIND = (
     )
     .where(THERE)
 )  # fmt: skip
-LOCK = select(*ROW, Conversation.owner_id).where(THERE).with_for_update()
-NEWEST = (
-    select(
-        Conversation.id,
-        Conversation.title,
-        Conversation.last_message_at,
-        Conversation.message_count,
-        Conversation.unseen,
-        RUNNING.label("running"),
-    )
-    .where(Conversation.owner_id == bindparam("owner_id"), Conversation.status == "active")
-    .order_by(Conversation.last_message_at.desc(), Conversation.id.desc())
-    .limit(bindparam("limit"))
-)
+LOCK = select(*ROW, Conversation.owner_id, Conversation.title_source).where(THERE).with_for_update()
+EXISTS = select(Conversation.id).where(Conversation.id == bindparam("id"))
+MAKE = insert(Conversation)
 AMONG = select(*ROW, RUNNING.label("running")).where(
     Conversation.id.in_(bindparam("ids", expanding=True)),
     Conversation.owner_id == bindparam("owner_id"),
-)
-OLDER = NEWEST.where(
-    tuple_(Conversation.last_message_at, Conversation.id)
-    < tuple_(
-        bindparam("at", type_=Conversation.last_message_at.type),
-        bindparam("before", type_=Conversation.id.type),
-    )
 )
 
 
@@ -106,21 +88,36 @@ def find(owner: Owner, conversation_id: UUID) -> AnyRow:
     return row
 
 
-def recent(
-    owner: Owner, before: str | None = None, limit: int = PAGE
-) -> tuple[Sequence[AnyRow], str | None]:
-    """Conversations, newest first, and the cursor of those that follow."""
-    cursor = Cursor.read(before)
-    values: dict[str, Any] = {"owner_id": owner.id, "limit": limit + 1}
-    with reading() as connection:
-        if cursor:
-            rows = connection.execute(OLDER, values | {"at": cursor.at, "before": cursor.id}).all()
-        else:
-            rows = connection.execute(NEWEST, values).all()
-    if len(rows) <= limit:
-        return rows, None
-    last = rows[limit - 1]
-    return rows[:limit], str(Cursor(last.last_message_at, last.id))
+@retried
+def make(
+    owner: Owner, title: str | None, request_id: UUID, allowance: Allowance
+) -> tuple[AnyRow, bool]:
+    """Make a conversation without a message, which counts as a question; a title of its own, or
+    that of its first question.
+
+    :returns: it, and whether it was made just now, not by the same request before
+    :raises NotFound: the same request made one that was deleted since
+    :raises TooMany: ``allowance`` is used up
+    """
+    conversation_id = uuid5(owner.id, f"conversation {request_id}")
+    with writing() as connection:
+        is_new = owners.ensure(connection, owner)
+        if not is_new and connection.execute(EXISTS, {"id": conversation_id}).first():
+            return locked(connection, owner, conversation_id), False
+        limits.count(connection, owner, allowance, begins=True)
+        now = datetime.now(UTC)
+        connection.execute(
+            MAKE,
+            {
+                "id": conversation_id, "owner_id": owner.id, "created_at": now,
+                "last_message_at": now, "title": texts.title(title or ""),
+                "title_source": "person" if title else "first_words",
+            },
+        )  # fmt: skip
+        changes.note(connection, owner.id, conversation_id)
+        made = locked(connection, owner, conversation_id)
+        connection.commit()
+    return made, True
 
 
 def among(owner: Owner, conversation_ids: Collection[UUID]) -> Sequence[AnyRow]:
@@ -143,19 +140,27 @@ def saw(owner: Owner, conversation_id: UUID) -> None:
         connection.commit()
 
 
-def rename(owner: Owner, conversation_id: UUID, title: str) -> None:
-    """Give a conversation the title a person chose; trimmed to one line of 120 characters.
+def change(
+    owner: Owner, conversation_id: UUID, *,
+    title: str | None = None, status: str | None = None, pinned: bool | None = None,
+) -> None:  # fmt: skip
+    """Change what a person chooses of a conversation; None leaves it as it is.
+
+    ``title`` is trimmed to one line of 120 characters; ``status``: active, archived or closed.
 
     :raises NotFound: no such conversation of this owner
     """
+    chosen = {"status": status, "pinned": pinned}
+    if title is not None:
+        chosen |= {"title": texts.title(title), "title_source": "person"}
+    values = {name: value for name, value in chosen.items() if value is not None}
     with writing() as connection:
         locked(connection, owner, conversation_id)
-        connection.execute(
-            update(Conversation)
-            .where(Conversation.id == conversation_id)
-            .values(title=texts.title(title), title_source="person")
-        )
-        changes.note(connection, owner.id, conversation_id)
+        if values:
+            connection.execute(
+                update(Conversation).where(Conversation.id == conversation_id).values(values)
+            )
+            changes.note(connection, owner.id, conversation_id)
         connection.commit()
 
 

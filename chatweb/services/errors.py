@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chatweb.database import Unavailable
 
 __all__ = [
-    "Conflict", "Invalid", "NotFound", "ServiceError", "StaleForm", "TooMany", "Unavailable",
+    "Conflict", "Invalid", "NotAllowed", "NotFound", "ServiceError", "StaleForm", "TooMany",
+    "Unavailable", "Unrecognised",
 ]  # fmt: skip
 
 
@@ -21,11 +24,23 @@ class NotFound(ServiceError):
 
 
 class Invalid(ServiceError):
-    """What was sent cannot be taken as it is."""
+    """What was sent cannot be taken as it is; ``fields``: what is wrong with which part of it."""
+
+    def __init__(self, sentence: str, fields: Mapping[str, str] | None = None) -> None:
+        super().__init__(sentence)
+        self.fields = dict(fields or {})
 
 
 class StaleForm(Invalid):
     """The form's own id is no longer good; with a fresh one it can be sent again."""
+
+
+class Unrecognised(ServiceError):
+    """Who is asking cannot be told."""
+
+
+class NotAllowed(ServiceError):
+    """Whoever is asking may not do this."""
 
 
 class Conflict(ServiceError):

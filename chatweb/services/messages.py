@@ -11,7 +11,7 @@ from sqlalchemy import bindparam, literal_column, select
 from chatweb.database import reading
 from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Message
-from chatweb.services.conversations import RUNNING, check_position
+from chatweb.services.conversations import RUNNING, TO_THE_END, check_position
 from chatweb.services.errors import NotFound
 from chatweb.services.owners import Owner
 
@@ -27,6 +27,7 @@ COLUMNS = (
     Message.status,
     Message.content,
     Message.created_at,
+    Message.request_id,
     Message.details.label("details"),
 )
 
@@ -67,6 +68,17 @@ READ = select(*COLUMNS).where(
     Message.conversation_id == bindparam("conversation_id"),
     Message.position.in_(bindparam("positions", expanding=True)),
 )
+ALL = (
+    select(*COLUMNS)
+    .where(
+        Message.conversation_id == bindparam("conversation_id"),
+        Message.position > bindparam("after"),
+        Message.position < bindparam("before"),
+    )
+    .limit(bindparam("limit"))
+)
+NEWEST_FIRST = ALL.order_by(Message.position.desc())
+OLDEST_FIRST = ALL.order_by(Message.position)
 ONE = (
     select(
         *COLUMNS,
@@ -120,6 +132,21 @@ def _newest(statement: Any, conversation_id: UUID, head: int, limit: int) -> Pag
         ).all()
     oldest_first = rows[:limit][::-1]
     return Page(oldest_first, oldest_first[0].position if len(rows) > limit else None)
+
+
+def between(
+    conversation_id: UUID, after: int = 0, before: int = TO_THE_END, limit: int = PAGE, *,
+    oldest_first: bool = False,
+) -> tuple[Sequence[AnyRow], int | None]:  # fmt: skip
+    """Messages on all branches between two positions, and the position after which, in this order,
+    there are more; the caller has checked whose."""
+    with reading() as connection:
+        rows = connection.execute(
+            OLDEST_FIRST if oldest_first else NEWEST_FIRST,
+            {"conversation_id": conversation_id, "after": min(after, TO_THE_END),
+             "before": min(before, TO_THE_END), "limit": limit + 1},
+        ).all()  # fmt: skip
+    return rows[:limit], rows[limit - 1].position if len(rows) > limit else None
 
 
 def read(conversation_id: UUID, positions: Sequence[int]) -> Sequence[AnyRow]:

@@ -51,6 +51,11 @@ def guest(token: str) -> Owner:
     return Owner(UUID(bytes=hashlib.sha256(b"guest" + token_hash).digest()[:16]), token_hash)
 
 
+def of_session(session_id: UUID) -> str:
+    """The token of an anonymous program that keeps a secret UUID; no cookie can be the same."""
+    return f"session {session_id}"
+
+
 def recognise(token: str) -> Owner | None:
     """The owner behind a cookie; None when its login was revoked.
 

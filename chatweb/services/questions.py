@@ -14,7 +14,7 @@ from sqlalchemy import insert
 
 from chatweb.database import retried, writing
 from chatweb.models import Conversation
-from chatweb.services import asking, branches, changes, drafts, limits, owners, texts
+from chatweb.services import asking, branches, changes, drafts, limits, owners, texts, titles
 from chatweb.services.asking import Asked
 from chatweb.services.conversations import Listed, locked
 from chatweb.services.errors import Conflict
@@ -62,14 +62,15 @@ def begin(
 @retried
 def ask(
     owner: Owner, conversation_id: UUID, text: str, longest: int, request_id: UUID,
-    process_id: UUID, allowance: Allowance, shown: int | None = None,
+    process_id: UUID, allowance: Allowance, shown: int | None = None, parent: int | None = None,
 ) -> Asked:  # fmt: skip
-    """Add a question and its empty answer to the branch shown.
+    """Add a question and its empty answer to the branch shown, or behind ``parent``, an answer (0:
+    as a first question).
 
     ``shown`` is the newest message that the asker saw; where another branch has been chosen
     meanwhile, the question follows what the asker saw.
 
-    :raises Invalid, StaleForm, TooMany: as for :func:`begin`
+    :raises Invalid, StaleForm, TooMany: as for :func:`begin`, or nothing can follow ``parent``
     :raises Conflict: an answer is being written, or the conversation is closed
     :raises NotFound: no such conversation of this owner
     """
@@ -78,15 +79,24 @@ def ask(
         conversation = locked(connection, owner, conversation_id)
         # Only now, with the conversation held: earlier, one of many equal sends slips through.
         same = {"role": "user", "conversation_id": conversation_id, "content": text}
+        if parent is not None:
+            same |= {"parent": parent or None}
         if asked := asking.before(connection, owner, request_id, same):
             return asked
         asking.check_free(connection, conversation)
         limits.count(connection, owner, allowance)
+        follows = (
+            branches.end(connection, conversation, shown)
+            if parent is None
+            else asking.followed(connection, conversation_id, parent)
+        )
+        now = datetime.now(UTC)
+        title = titles.with_question(connection, conversation, text)
         asked = asking.add_exchange(
-            connection, owner, conversation, branches.end(connection, conversation, shown),
-            conversation.message_count + 1, text, request_id, process_id, datetime.now(UTC),
+            connection, owner, Listed(conversation_id, title, now, True), follows,
+            conversation.message_count + 1, text, request_id, process_id, now,
         )  # fmt: skip
-        asking.grow(connection, owner, conversation_id, asked.answer, asked.at)
+        asking.grow(connection, owner, conversation_id, asked.answer, now)
         drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked

@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from chatweb.database import reading, retried, writing
+from chatweb.database.types import AnyRow
 from chatweb.models import Conversation
-from chatweb.services import changes, conversations, limits, messages
+from chatweb.services import changes, conversations, limits, messages, texts
 from chatweb.services.conversations import locked
 from chatweb.services.limits import Allowance
 from chatweb.services.owners import Owner
@@ -37,6 +38,17 @@ class Gist(NamedTuple):
 
     title: str
     said: list[tuple[str, str]]
+
+
+def with_question(connection: Connection, conversation: AnyRow, text: str) -> str:
+    """The title of a conversation that gets a question; the first one gives it its words."""
+    if conversation.message_count or conversation.title_source != "first_words":
+        return str(conversation.title)
+    title = texts.first_words(text)
+    connection.execute(
+        update(Conversation).where(Conversation.id == conversation.id).values(title=title)
+    )
+    return title
 
 
 def has_first_words(conversation_id: UUID) -> bool:

@@ -118,7 +118,7 @@ class TestAfterTheFirstAnswer:
         self, context: Flask, owner: Owner, model: ScriptedModel
     ) -> None:
         asked = factories.begun(owner, QUESTION, process_id=replies.awake())
-        conversations.rename(owner, asked.conversation_id, "Mine")
+        conversations.change(owner, asked.conversation_id, title="Mine")
 
         until_ended(asked)
 
@@ -133,7 +133,7 @@ class TestAfterTheFirstAnswer:
         asked = answered(owner)
         assert model.wait_for(lambda: title_requests(model), PATIENCE)
 
-        conversations.rename(owner, asked.conversation_id, "Mine")
+        conversations.change(owner, asked.conversation_id, title="Mine")
 
         all_said(model, 1)
         replies.shut_down(context)

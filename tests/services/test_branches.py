@@ -228,7 +228,7 @@ def test_every_way_is_told_to_open_pages(owner: Owner) -> None:
         lambda: factories.ended(retry(owner, cut)),
         lambda: factories.ended(edit(owner, cut.conversation_id, 1, "Other words")),
         lambda: branches.show(owner, cut.conversation_id, 2),
-        lambda: conversations.rename(owner, cut.conversation_id, "Title"),
+        lambda: conversations.change(owner, cut.conversation_id, title="Title"),
         lambda: conversations.delete(owner, cut.conversation_id),
         lambda: conversations.restore(owner, cut.conversation_id),
     ]

@@ -6,21 +6,17 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from sqlalchemy import update
 
-from chatweb.database import writing
-from chatweb.models import Conversation, Message
-from chatweb.services import answers, conversations, messages
-from chatweb.services.errors import NotFound
+from chatweb.models import Change, Conversation, Message
+from chatweb.services import answers, conversations, lists, messages
+from chatweb.services.errors import NotFound, TooMany
+from chatweb.services.limits import UNLIMITED, Allowance
 from chatweb.services.owners import Owner
 from tests import factories
-from tests.factories import LONG_AGO
 
 OF_AN_OWNER: dict[str, Callable[[Owner, UUID], Any]] = {
     "find": conversations.find,
-    "rename": lambda owner, id: conversations.rename(owner, id, "Mine now"),
+    "rename": lambda owner, id: conversations.change(owner, id, title="Mine now"),
     "delete": conversations.delete,
     "messages.find": lambda owner, id: messages.find(owner, id, 1),
     "messages.older": lambda owner, id: messages.older(owner, id, 2),
@@ -30,22 +26,6 @@ OF_AN_OWNER: dict[str, Callable[[Owner, UUID], Any]] = {
 
 def everything() -> list[Any]:
     return [factories.rows(Conversation), factories.rows(Message)]
-
-
-def every_page(owner: Owner, limit: int) -> list[UUID]:
-    found, cursor = [], None
-    while True:
-        rows, cursor = conversations.recent(owner, cursor, limit)
-        assert len(rows) <= limit
-        found += [row.id for row in rows]
-        if cursor is None:
-            return found
-
-
-def set_all(**values: Any) -> None:
-    with writing() as connection:
-        connection.execute(update(Conversation).values(**values))
-        connection.commit()
 
 
 @pytest.mark.parametrize("call", OF_AN_OWNER.values(), ids=OF_AN_OWNER)
@@ -90,93 +70,11 @@ class TestFind:
         assert conversations.find(owner, asked.conversation_id).running is False
 
 
-class TestRecent:
-    def test_is_empty_for_somebody_new(self, owner: Owner) -> None:
-        assert conversations.recent(owner) == ([], None)
-
-    def test_is_newest_first_and_only_ones_own(self, owner: Owner, stranger: Owner) -> None:
-        ids = factories.conversations(owner, 3)
-        factories.conversations(stranger, 3)
-
-        rows, more = conversations.recent(owner)
-
-        assert [row.id for row in rows] == ids[::-1]
-        assert more is None
-
-    def test_a_new_question_brings_a_talk_to_the_top(self, owner: Owner) -> None:
-        ids = factories.conversations(owner, 3)
-
-        factories.asked(owner, ids[0])
-
-        rows, _ = conversations.recent(owner)
-        assert [row.id for row in rows] == [ids[0], ids[2], ids[1]]
-        assert [row.running for row in rows] == [True, False, False]
-
-    @pytest.mark.parametrize("status", ["archived", "closed", "deleted"])
-    def test_shows_active_ones_only(self, owner: Owner, status: str) -> None:
-        factories.conversations(owner, 1)
-        set_all(status=status)
-
-        assert conversations.recent(owner) == ([], None)
-
-    @pytest.mark.parametrize("limit", [1, 2, 7, 12, 50])
-    def test_pages_are_complete_and_in_order(self, owner: Owner, limit: int) -> None:
-        ids = factories.conversations(owner, 12)
-
-        assert every_page(owner, limit) == ids[::-1]
-
-    def test_a_page_that_is_just_full_is_the_last(self, owner: Owner) -> None:
-        factories.conversations(owner, conversations.PAGE)
-        rows, more = conversations.recent(owner)
-        assert (len(rows), more) == (conversations.PAGE, None)
-
-        factories.conversations(owner, 1)
-        rows, more = conversations.recent(owner)
-        assert len(rows) == conversations.PAGE
-        assert more
-
-    def test_pages_stay_complete_when_all_are_of_one_moment(self, owner: Owner) -> None:
-        ids = factories.conversations(owner, 12)
-        set_all(last_message_at=LONG_AGO)
-
-        assert every_page(owner, 5) == sorted(ids, reverse=True)
-
-    def test_the_next_page_goes_on_while_new_ones_come(self, owner: Owner) -> None:
-        ids = factories.conversations(owner, 9)
-        first, cursor = conversations.recent(owner, limit=4)
-        factories.begun(owner)
-        conversations.delete(owner, ids[-1])
-
-        second, cursor = conversations.recent(owner, cursor, limit=4)
-        factories.begun(owner)
-        third, cursor = conversations.recent(owner, cursor, limit=4)
-
-        assert [row.id for row in (*first, *second, *third)] == ids[::-1]
-        assert cursor is None
-
-    def test_a_page_begins_behind_a_conversation_that_is_gone(self, owner: Owner) -> None:
-        ids = factories.conversations(owner, 4)
-        rows, cursor = conversations.recent(owner, limit=2)
-        conversations.delete(owner, rows[-1].id)
-
-        rows, _ = conversations.recent(owner, cursor, limit=2)
-
-        assert [row.id for row in rows] == [ids[1], ids[0]]
-
-    @given(
-        st.text(max_size=60) | st.datetimes().map(lambda at: f"{at:%Y%m%dT%H%M%S.%f}-" + "f" * 32)
-    )
-    def test_no_cursor_made_by_hand_shows_what_is_anothers(self, owner: Owner, cursor: str) -> None:
-        rows, _ = conversations.recent(owner, cursor)
-
-        assert not rows
-
-
 class TestRename:
     def test_is_remembered_as_a_persons_choice(self, owner: Owner) -> None:
         conversation_id = factories.answered(owner).conversation_id
 
-        conversations.rename(owner, conversation_id, "  The\r\nsky ")
+        conversations.change(owner, conversation_id, title="  The\r\nsky ")
 
         (row,) = factories.rows(Conversation)
         assert (row.title, row.title_source) == ("The sky", "person")
@@ -185,17 +83,103 @@ class TestRename:
     def test_to_nothing_gives_a_title_that_can_be_seen(self, owner: Owner, title: str) -> None:
         conversation_id = factories.answered(owner).conversation_id
 
-        conversations.rename(owner, conversation_id, title)
+        conversations.change(owner, conversation_id, title=title)
 
         assert conversations.find(owner, conversation_id).title == "Untitled chat"
 
     def test_does_not_move_it_in_the_list(self, owner: Owner) -> None:
         ids = factories.conversations(owner, 2)
 
-        conversations.rename(owner, ids[0], "Old but renamed\x00")
+        conversations.change(owner, ids[0], title="Old but renamed\x00")
 
-        rows, _ = conversations.recent(owner)
+        rows, _ = lists.recent(owner)
         assert [row.title for row in rows] == ["Talk 1", "Old but renamed\ufffd"]
+
+
+class TestChange:
+    def test_leaves_alone_what_is_not_said(self, owner: Owner) -> None:
+        id = factories.answered(owner).conversation_id
+
+        conversations.change(owner, id, pinned=True)
+        conversations.change(owner, id, status="archived")
+
+        found = conversations.find(owner, id)
+        assert (found.title, found.pinned, found.status) == (
+            "Why is the sky blue?", True, "archived",
+        )  # fmt: skip
+
+    def test_to_nothing_tells_nobody(self, owner: Owner) -> None:
+        id = factories.answered(owner).conversation_id
+        before = factories.rows(Change)
+
+        conversations.change(owner, id)
+
+        assert factories.rows(Change) == before
+
+
+class TestMake:
+    def test_gives_an_empty_conversation(self, owner: Owner) -> None:
+        made, is_new = conversations.make(owner, None, uuid4(), UNLIMITED)
+
+        assert is_new
+        assert (made.title, made.message_count, made.head) == ("Untitled chat", 0, 0)
+        assert conversations.find(owner, made.id).running is False
+
+    def test_the_same_request_twice_is_one(self, owner: Owner) -> None:
+        request_id = uuid4()
+        first, _ = conversations.make(owner, "Mine", request_id, UNLIMITED)
+
+        second, is_new = conversations.make(owner, "Mine", request_id, UNLIMITED)
+
+        assert (second.id, is_new) == (first.id, False)
+        assert len(factories.rows(Conversation)) == 1
+
+    def test_many_equal_ones_at_once_are_one(self, owner: Owner, at_once: Any) -> None:
+        request_id = uuid4()
+
+        made = at_once([lambda: conversations.make(owner, None, request_id, UNLIMITED)] * 8)
+
+        assert len({conversation.id for conversation, _ in made}) == 1
+        assert sum(is_new for _, is_new in made) == 1
+
+    def test_the_same_id_of_two_owners_is_two(self, owner: Owner, stranger: Owner) -> None:
+        request_id = uuid4()
+
+        made = [conversations.make(who, None, request_id, UNLIMITED) for who in (owner, stranger)]
+
+        assert [is_new for _, is_new in made] == [True, True]
+
+    def test_what_was_deleted_since_does_not_come_back(self, owner: Owner) -> None:
+        request_id = uuid4()
+        made, _ = conversations.make(owner, None, request_id, UNLIMITED)
+        conversations.delete(owner, made.id)
+
+        with pytest.raises(NotFound):
+            conversations.make(owner, None, request_id, UNLIMITED)
+
+    def test_counts_as_a_question(self, owner: Owner) -> None:
+        two_a_minute = Allowance(0, 2, 0)
+        for _ in range(2):
+            conversations.make(owner, None, uuid4(), two_a_minute)
+
+        with pytest.raises(TooMany):
+            conversations.make(owner, None, uuid4(), two_a_minute)
+        assert len(factories.rows(Conversation)) == 2
+
+    def test_its_first_question_gives_it_its_title(self, owner: Owner) -> None:
+        made, _ = conversations.make(owner, None, uuid4(), UNLIMITED)
+
+        asked = factories.asked(owner, made.id, "Why is the sky blue?")
+
+        assert asked.conversation.title == "Why is the sky blue?"
+        assert conversations.find(owner, made.id).title == "Why is the sky blue?"
+
+    def test_a_title_that_was_chosen_stays(self, owner: Owner) -> None:
+        made, _ = conversations.make(owner, "The sky", uuid4(), UNLIMITED)
+
+        factories.asked(owner, made.id)
+
+        assert conversations.find(owner, made.id).title == "The sky"
 
 
 class TestDelete:
@@ -204,7 +188,7 @@ class TestDelete:
 
         conversations.delete(owner, asked.conversation_id)
 
-        assert conversations.recent(owner) == ([], None)
+        assert lists.recent(owner) == ([], None)
         assert len(factories.rows(Message)) == 2
 
     def test_stops_the_answer_being_written(self, owner: Owner) -> None:
@@ -248,7 +232,7 @@ class TestRestore:
     @pytest.mark.parametrize("status", ["active", "archived", "closed"])
     def test_of_one_that_is_there_changes_nothing(self, owner: Owner, status: str) -> None:
         asked = factories.answered(owner)
-        set_all(status=status)
+        factories.set_all(status=status)
         before = everything()
 
         conversations.restore(owner, asked.conversation_id)
@@ -264,7 +248,7 @@ class TestRestore:
                 conversations.restore(who, id)
             with pytest.raises(NotFound):
                 conversations.deleted(who, id)
-        assert conversations.recent(owner) == ([], None)
+        assert lists.recent(owner) == ([], None)
 
 
 class TestDeleted:

@@ -40,7 +40,7 @@ class TestImprove:
 
     def test_never_replaces_what_a_person_chose(self, owner: Owner) -> None:
         conversation_id = factories.answered(owner).conversation_id
-        conversations.rename(owner, conversation_id, "Mine")
+        conversations.change(owner, conversation_id, title="Mine")
         before = changed()
 
         assert not titles.improve(conversation_id, BETTER)
@@ -74,7 +74,7 @@ class TestImprove:
 
             done = at_once([
                 *[lambda id=conversation_id: titles.improve(id, BETTER)] * 4,
-                lambda id=conversation_id: conversations.rename(owner, id, "Mine"),
+                lambda id=conversation_id: conversations.change(owner, id, title="Mine"),
             ])  # fmt: skip
 
             assert done.count(True) <= 1
@@ -84,7 +84,7 @@ class TestImprove:
 class TestSuggest:
     def test_replaces_whatever_title_there_was(self, owner: Owner) -> None:
         conversation_id = factories.answered(owner).conversation_id
-        conversations.rename(owner, conversation_id, "Mine")
+        conversations.change(owner, conversation_id, title="Mine")
         before = changed()
 
         titles.suggest(owner, conversation_id, BETTER, instead_of="Mine")
@@ -95,7 +95,7 @@ class TestSuggest:
     def test_leaves_one_that_was_chosen_meanwhile(self, owner: Owner) -> None:
         conversation_id = factories.answered(owner).conversation_id
         gist = titles.gist(owner, conversation_id, UNLIMITED)
-        conversations.rename(owner, conversation_id, "Mine")
+        conversations.change(owner, conversation_id, title="Mine")
 
         titles.suggest(owner, conversation_id, BETTER, instead_of=gist.title)
 

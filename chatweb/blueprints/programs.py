@@ -1,0 +1,92 @@
+"""Programs: which addresses are theirs, from where they may come, and how they are told what is
+wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response, current_app, g, jsonify, request
+from flask_cors import CORS
+
+from chatweb.blueprints.access import SESSION
+from chatweb.config import Settings
+
+ADDRESSES = ("/api/", "/v1/", "/chat/")
+"""What begins so speaks JSON, whatever happens: the interface, OpenAI's, and that of earlier
+systems."""
+
+CODES = {
+    400: "unreadable",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "too_large",
+    415: "unsupported_media_type",
+    422: "invalid",
+    429: "too_many",
+    500: "internal",
+    503: "unavailable",
+}
+
+SENTENCES = {
+    403: "This request comes from a page of another site that may not do this here.",
+    405: "This address cannot do that.",
+    413: "The body is larger than this site takes.",
+    415: "Send the body as JSON, with `Content-Type: application/json`.",
+    500: "The fault is ours and was noted. What was saved is still there.",
+}
+
+SENT = [
+    "Authorization",
+    "Content-Type",
+    "Idempotency-Key",
+    "If-None-Match",
+    "Last-Event-ID",
+    SESSION,
+]
+TOLD = ["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
+
+
+def are_asking() -> bool:
+    return request.path.startswith(ADDRESSES)
+
+
+def may_come_from(origin: str | None) -> bool:
+    return origin in current_app.extensions["settings"].origins
+
+
+def refused(code: int, sentence: str, fields: Mapping[str, str] | None = None) -> Response:
+    """What is wrong, as the interface at this address says it."""
+    error: dict[str, Any] = {
+        "code": CODES.get(code, CODES[400]), "message": sentence, "request_id": g.request_id,
+    }  # fmt: skip
+    if fields:
+        error["fields"] = fields
+    body: dict[str, Any] = {"error": error}
+    if request.path.startswith("/v1/"):
+        error |= {"type": kind(code), "param": next(iter(fields or ()), None)}
+    elif not request.path.startswith("/api/v1/"):
+        body["detail"] = sentence
+    response = jsonify(body)
+    response.status_code = code
+    if code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def kind(code: int) -> str:
+    """An error's type in OpenAI's words."""
+    if code == 429:
+        return "rate_limit_error"
+    return "server_error" if code >= 500 else "invalid_request_error"
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    if settings.origins:
+        CORS(
+            app, resources=[f"{address}.*" for address in ADDRESSES], origins=settings.origins,
+            allow_headers=SENT, expose_headers=TOLD, supports_credentials=False, max_age=600,
+        )  # fmt: skip

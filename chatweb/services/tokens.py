@@ -1,0 +1,142 @@
+"""Tokens: what programs show to act for their owner.
+
+A secret is told once, when it is made; what is kept is its hash, so nobody can read it again. It is
+256 random bits, so a fast hash is enough: there is nothing to guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import bindparam, func, insert, or_, select, update
+
+from chatweb.database import reading, writing
+from chatweb.database.types import AnyRow
+from chatweb.models import Token, User
+from chatweb.services import owners, texts
+from chatweb.services.errors import Conflict, Invalid, NotFound, Unavailable
+from chatweb.services.owners import Owner
+
+PREFIX = "chatweb_"
+"""How a secret begins: whoever finds one in a file or a log knows what it is."""
+
+SCOPES = ("read", "write")
+LONGEST_LIFE = 3660
+"""Days."""
+MOST = 50
+"""Tokens of one owner that are not revoked."""
+
+USE_NOTED_EVERY = timedelta(minutes=1)
+
+SHOWN = (
+    select(
+        Token.id, Token.scope, Token.user_id, Token.last_used_at,
+        User.email.is_(None).label("is_guest"),
+    )
+    .join(User, User.id == Token.user_id)
+    .where(
+        Token.secret_hash == bindparam("secret_hash"),
+        Token.revoked_at.is_(None),
+        or_(Token.expires_at.is_(None), Token.expires_at > bindparam("now")),
+    )
+)  # fmt: skip
+THERE = (Token.user_id == bindparam("owner_id")) & Token.revoked_at.is_(None)
+ALL = (
+    select(
+        Token.id, Token.name, Token.scope, Token.created_at, Token.expires_at, Token.last_used_at
+    )
+    .where(THERE)
+    .order_by(Token.id.desc())
+)
+COUNT = select(func.count()).select_from(Token).where(THERE)
+
+
+class Holder(NamedTuple):
+    """For whom a program acts, and whether it may change anything."""
+
+    owner: Owner
+    may_write: bool
+
+
+def make(owner: Owner, name: str, scope: str, days: int | None) -> str:
+    """Make a token that is good for ``days`` days; None: until it is revoked.
+
+    :returns: its secret, which cannot be told again
+    :raises Invalid: no such scope, or a life of less than a day or more than ten years
+    :raises Conflict: there are too many
+    """
+    if scope not in SCOPES:
+        raise Invalid("A token may read, or read and write.", {"scope": "read or write"})
+    if days is not None and not 0 < days <= LONGEST_LIFE:
+        said = f"1 to {LONGEST_LIFE} days"
+        raise Invalid(f"A token is good for {said}, or until it is revoked.", {"days": said})
+    secret = PREFIX + secrets.token_urlsafe(32)
+    now = datetime.now(UTC)
+    with writing() as connection:
+        owners.ensure(connection, owner)
+        if connection.execute(COUNT, {"owner_id": owner.id}).scalar_one() >= MOST:
+            raise Conflict(f"There are {MOST} tokens already. Revoke one that is not needed.")
+        connection.execute(
+            insert(Token),
+            {
+                "secret_hash": _hash(secret), "user_id": owner.id, "name": texts.title(name),
+                "scope": scope, "created_at": now,
+                "expires_at": None if days is None else now + timedelta(days=days),
+            },
+        )  # fmt: skip
+        connection.commit()
+    return secret
+
+
+def of(owner: Owner) -> Sequence[AnyRow]:
+    """The tokens that are not revoked, newest first, those that have expired too."""
+    with reading() as connection:
+        return connection.execute(ALL, {"owner_id": owner.id}).all()
+
+
+def revoke(owner: Owner, token_id: int) -> None:
+    """From now on nobody gets in with this token.
+
+    :raises NotFound: no such token of this owner
+    """
+    with writing() as connection:
+        result = connection.execute(
+            update(Token)
+            .where(Token.id == token_id, Token.user_id == owner.id, Token.revoked_at.is_(None))
+            .values(revoked_at=datetime.now(UTC))
+        )
+        if not result.rowcount:
+            raise NotFound
+        connection.commit()
+
+
+def recognise(secret: str) -> Holder | None:
+    """Whom a secret stands for; None where it is none, is revoked or has expired.
+
+    :raises Unavailable: the database is away
+    """
+    now = datetime.now(UTC)
+    secret_hash = _hash(secret)
+    with reading() as connection:
+        row = connection.execute(SHOWN, {"secret_hash": secret_hash, "now": now}).first()
+    if row is None:
+        return None
+    if row.last_used_at is None or now - row.last_used_at > USE_NOTED_EVERY:
+        note_use(row.id, now)
+    return Holder(Owner(row.user_id, secret_hash, row.is_guest), row.scope == "write")
+
+
+def note_use(token_id: int, at: datetime) -> None:
+    """Remember when a token was used; while nothing can be written that stays unsaid."""
+    with suppress(Unavailable), writing() as connection:
+        connection.execute(update(Token).where(Token.id == token_id).values(last_used_at=at))
+        connection.commit()
+
+
+def _hash(secret: str) -> bytes:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).digest()
