@@ -164,9 +164,8 @@ class Machinery:
                 self._go_on(taken)
             if divided.taken:
                 logger.warning("took up %d answers of dead processes", len(divided.taken))
-        if worn_out:
-            answers.interrupt(worn_out)
-            logger.warning("interrupted %d answers of dead processes", len(worn_out))
+        if worn_out and (ended := answers.interrupt(worn_out)):
+            logger.warning("interrupted %d answers of dead processes", ended)
 
     def _go_on(self, taken: TakenUp) -> None:
         stopped = taken.stop_at is not None

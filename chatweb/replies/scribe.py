@@ -12,7 +12,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Set
-from itertools import islice
 from uuid import UUID
 
 from flask import Flask
@@ -39,7 +38,7 @@ AWAKE = 10.0
 REAP = 1.0
 """Seconds between two looks for answers of dead processes."""
 
-PORTION = 50
+PORTION = 100
 """So many of them are ended or taken up after one look: our own answers must not wait for long."""
 
 FORGET = 60.0
@@ -242,7 +241,7 @@ class Scribe:
         seen = self._suspects if steady else {}
         self._suspects = {each.id: seen.get(each.id, self._reaped) for each in orphans}
         if dead:
-            self._settle(dict(islice(dead.items(), PORTION)))
+            self._settle(share(dead, self.process_id))
         self._is_behind = len(dead) > PORTION
 
     def _is_left(self, orphan: AnyRow) -> bool:
@@ -257,3 +256,11 @@ class Scribe:
             answers.retire(self.process_id)
         except Unavailable:
             logger.warning("this process could not sign off: the database is away")
+
+
+def share(dead: Mapping[int, UUID], process_id: UUID) -> dict[int, UUID]:
+    """A portion of the answers of dead processes, from a place on that is this process's: those
+    that look at the same moment must not all do the same."""
+    answers = list(dead.items())
+    start = process_id.int % len(answers)
+    return dict((answers[start:] + answers[:start])[:PORTION])

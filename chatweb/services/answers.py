@@ -195,9 +195,12 @@ def orphans(process_id: UUID) -> Sequence[AnyRow]:
         return connection.execute(ORPHANS, {"process_id": process_id}).all()
 
 
-def interrupt(orphans: Mapping[int, UUID]) -> None:
+def interrupt(orphans: Mapping[int, UUID]) -> int:
     """End answers that nobody writes any more, with the text that was kept: ids, each with the
-    process it is taken from, unless another one has been quicker."""
+    process it is taken from, unless another one has been quicker.
+
+    :returns: how many it ended
+    """
     with writing() as connection:
         # Held before they are read: a piece that comes at this moment must not get lost.
         held = pieces.held(connection, orphans)
@@ -209,6 +212,7 @@ def interrupt(orphans: Mapping[int, UUID]) -> None:
         pieces.forget(connection, ended)
         changes.note_ends(connection, ended)
         connection.commit()
+    return len(ended)
 
 
 def unseen(answer_ids: Sequence[int]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -179,3 +179,13 @@ class TestTheReaper:
             pass
 
         wait_until(lambda: row(orphan).status == "interrupted", seconds=PATIENCE)
+
+
+def test_those_that_look_at_the_same_moment_begin_at_different_places() -> None:
+    dead = dict.fromkeys(range(1000), uuid4())
+
+    shares = [scribes.share(dead, uuid4()) for _ in range(20)]
+
+    assert {len(each) for each in shares} == {scribes.PORTION}
+    assert len({min(each) for each in shares}) > 1
+    assert set(scribes.share(dict.fromkeys([1, 2], uuid4()), uuid4())) == {1, 2}

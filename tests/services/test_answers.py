@@ -323,7 +323,7 @@ class TestInterrupt:
         asked = factories.answered(owner)
         before = message_of(asked)
 
-        answers.interrupt(factories.left(asked) | {2**40: uuid4()})
+        assert answers.interrupt(factories.left(asked) | {2**40: uuid4()}) == 1
 
         assert message_of(asked) == before
 
