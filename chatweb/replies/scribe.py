@@ -52,7 +52,7 @@ class Scribe:
 
     def __init__(
         self, app: Flask, process_id: UUID, stop: Callable[[LiveText, int], None],
-        settle: Callable[[Mapping[int, UUID]], None] = answers.interrupt,
+        settle: Callable[[Mapping[int, UUID]], object] = answers.interrupt,
     ) -> None:  # fmt: skip
         self.process_id = process_id
         self._settle = settle
