@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from chatweb import replies
-from chatweb.blueprints import following, forms, htmx
+from chatweb.blueprints import following, forms, htmx, places
 from chatweb.blueprints.access import OWNERS, open_to, owner
 from chatweb.blueprints.feed import PageNews
 from chatweb.blueprints.pages import back_to
@@ -46,5 +46,5 @@ def stop(conversation_id: UUID, position: int) -> AnyResponse | str:
     return (
         Response(status=204)
         if message.status == "streaming"
-        else following.render_ended(owner(), message)
+        else following.render_ended(owner(), message, places.of_form())
     )
