@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from chatweb.models import Message
-from chatweb.services import branches, questions
+from chatweb.services import branches, conversations, questions
 from chatweb.services.asking import Asked
 from chatweb.services.errors import Conflict
 from chatweb.services.limits import UNLIMITED
@@ -29,8 +29,8 @@ WAYS = ("ask", "edit", "retry", "continue")
 
 
 class Step(NamedTuple):
-    """What is done with one of the messages that it can be done with, and how the answer ends if
-    it does not go on being written."""
+    """What is done with one of the messages that it can be done with, counted from the newest, and
+    how the answer ends if it does not go on being written."""
 
     kind: str
     number: int
@@ -41,8 +41,8 @@ class Step(NamedTuple):
 STEPS = st.lists(
     st.builds(
         Step,
-        st.sampled_from([*WAYS, "show", "stop", "end", "listen", "ask here"]),
-        st.integers(0, 1000),
+        st.sampled_from([*WAYS, "aside", "show", "stop", "end", "listen", "ask here", "ask here"]),
+        st.integers(0, 3) | st.integers(0, 1000),
         st.sampled_from(["complete", "stopped", "interrupted", "failed"]),
         st.booleans(),
     ),
@@ -59,17 +59,18 @@ class Tab:
     page: LivePage
     _heard: dict[str, str] = field(default_factory=dict)
 
-    def listen(self, is_running: bool) -> None:
-        """Hear what there is to hear; of an answer that is being written only when it has ended."""
+    def listen(self, is_running: bool) -> bool:
+        """Hear what there is to hear; False where it follows an answer that is being written."""
         if self.page.tree.select(".stream"):
             if is_running:
-                return
+                return False
             self.page.follow(self.browser.get(self.page.stream).text)
         address = str(self.page.one("#feed").get("hx-sse:connect"))
         headers = {"Last-Event-ID": self._heard[address]} if address in self._heard else {}
         told = self.browser.get(address, headers=headers).text
         self.page.hear(told)
         self._heard[address] = [each["id"] for each in events(told) if "id" in each][-1]
+        return True
 
     def ask(self) -> bool:
         """Send the box, if it can be sent; returns whether it was taken."""
@@ -103,14 +104,28 @@ class Walk:
 
     def take(self, step: Step) -> None:
         if step.kind == "listen":
-            self.tab.listen(self.running is not None)
+            self.listen()
         elif step.kind == "ask here":
             if self.tab.ask():
                 self.browser.ended(self.id, max(self.stored()))
+        elif step.kind == "aside":
+            self.ask_aside(step)
         elif step.kind in {"stop", "end"}:
             self.end(step.status, is_asked_to=step.kind == "stop")
         elif positions := self.fitting(step.kind):
-            self.act(step, positions[step.number % len(positions)])
+            self.act(step, positions[-1 - step.number % len(positions)])
+
+    def listen(self) -> None:
+        """Then the tab shows what a page shows that is opened now."""
+        if self.tab.listen(self.running is not None):
+            assert seen(self.tab.page) == seen(self.browser.page(f"/c/{self.id}"))
+
+    def ask_aside(self, step: Step) -> None:
+        """Get another newest answer, and show the branch again that was shown before."""
+        shown = conversations.find(self.owner, self.id).head
+        newest = max(self.fitting("retry"))
+        self.act(step._replace(kind="retry"), newest)
+        branches.show(self.owner, self.id, shown)
 
     def fitting(self, kind: str) -> list[int]:
         fits = {
@@ -192,7 +207,7 @@ def seen(page: LivePage) -> list[tuple[object, ...]]:
 
 
 @settings(
-    max_examples=14, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(length=st.sampled_from([2, PAGE - 2]), steps=STEPS)
 def test_every_branch_is_shown_whole_and_reached_by_its_arrows(
@@ -206,9 +221,7 @@ def test_every_branch_is_shown_whole_and_reached_by_its_arrows(
             walk.take(each)
         walk.end("complete")
         rows = walk.stored()
-    for _ in range(2):
-        walk.tab.listen(is_running=False)
-    assert seen(walk.tab.page) == seen(browser.page(f"/c/{walk.id}"))
+    walk.listen()
     assert list(rows) == list(range(1, len(rows) + 1))
     assert reached(walk, rows) == set(rows)
 
