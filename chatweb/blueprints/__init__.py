@@ -15,6 +15,7 @@ from chatweb.blueprints.drafts import drafts
 from chatweb.blueprints.feed import feed
 from chatweb.blueprints.health import health
 from chatweb.blueprints.history import history
+from chatweb.blueprints.tokens import tokens
 from chatweb.config import Settings
 
 THEMES = {"light", "dark"}
@@ -32,7 +33,9 @@ def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
     errors.init_app(app)
     programs.init_app(app, settings)
     assets.init_app(app)
-    for blueprint in (chat, answers, branches, drafts, feed, conversations, history, health):
+    for blueprint in (
+        chat, answers, branches, drafts, feed, conversations, history, tokens, health,
+    ):  # fmt: skip
         app.register_blueprint(blueprint)
     for name in ("icons.html", "times.html", "chat/_again.html"):
         # Importing them in each fragment would cost more than most fragments do.
