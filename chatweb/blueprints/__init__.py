@@ -8,6 +8,9 @@ from flask import Flask, request
 
 from chatweb.blueprints import access, assets, compression, errors, forms, guard, programs
 from chatweb.blueprints.answers import answers
+from chatweb.blueprints.api import conversations as api_conversations
+from chatweb.blueprints.api import description as api_description
+from chatweb.blueprints.api import messages as api_messages
 from chatweb.blueprints.branches import branches
 from chatweb.blueprints.chat import chat
 from chatweb.blueprints.conversations import conversations
@@ -37,6 +40,8 @@ def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
         chat, answers, branches, drafts, feed, conversations, history, tokens, health,
     ):  # fmt: skip
         app.register_blueprint(blueprint)
+    for face in (api_conversations, api_messages, api_description):
+        app.register_blueprint(face.blueprint)
     for name in ("icons.html", "times.html", "chat/_again.html"):
         # Importing them in each fragment would cost more than most fragments do.
         macros = app.jinja_env.get_template(name).module

@@ -4,13 +4,16 @@ wrong."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, Response, current_app, g, jsonify, request
 from flask_cors import CORS
 
+from chatweb.blueprints import limits
 from chatweb.blueprints.access import SESSION
 from chatweb.config import Settings
+from chatweb.services.errors import Unavailable
 
 ADDRESSES = ("/api/", "/v1/", "/chat/")
 """What begins so speaks JSON, whatever happens: the interface, OpenAI's, and that of earlier
@@ -84,7 +87,17 @@ def kind(code: int) -> str:
     return "server_error" if code >= 500 else "invalid_request_error"
 
 
+def tell_limits(response: Response) -> Response:
+    """Say with each answer to a question how many more may be asked."""
+    counted = request.method == "POST" and response.status_code in {200, 201, 429}
+    if counted and are_asking() and "owner" in g:
+        with suppress(Unavailable):
+            response.headers.update(limits.headers())
+    return response
+
+
 def init_app(app: Flask, settings: Settings) -> None:
+    app.after_request(tell_limits)
     if settings.origins:
         CORS(
             app, resources=[f"{address}.*" for address in ADDRESSES], origins=settings.origins,

@@ -16,6 +16,7 @@ from uuid import UUID
 from flask import Flask, current_app
 
 from chatweb.config import Settings
+from chatweb.database import let_go
 from chatweb.llm.client import Endpoint
 from chatweb.replies.delivery import Telling
 from chatweb.replies.feeds import News
@@ -41,6 +42,8 @@ __all__ = [
     "start",
     "stop",
     "suggested_title",
+    "text_so_far",
+    "wait",
     "watching",
 ]
 
@@ -89,6 +92,19 @@ def stop(answer_id: int, seen: int, patience: float = 2.0) -> None:
         machinery.stop(live, seen)
     with watching(answer_id) as followed:
         followed.over.wait(patience)
+
+
+def wait(answer_id: int, seconds: float) -> None:
+    """Wait for the end of an answer, ``seconds`` at the most; not at all where a quarter of the
+    threads of this process waits already, since others need some too."""
+    let_go()
+    if not (machinery := _machinery()).waiting.acquire(blocking=False):
+        return
+    try:
+        with machinery.watching(answer_id) as followed:
+            followed.over.wait(seconds)
+    finally:
+        machinery.waiting.release()
 
 
 def watching(answer_id: int) -> AbstractContextManager[LiveText]:

@@ -52,6 +52,7 @@ class Machinery:
         self.gives_titles = gives_titles
         self.resumes = resumes
         self.is_leaving = False
+        self.waiting = threading.Semaphore(app.extensions["settings"].threads // 4)
         self.scribe = Scribe(app, self.process_id, self.stop, self.settle)
         self.tailer = Tailer(app)
         self._begun: OrderedDict[int, None] = OrderedDict()

@@ -36,12 +36,6 @@ def row() -> Any:
     return row
 
 
-def set_row(**values: Any) -> None:
-    with writing() as connection:
-        connection.execute(update(Token).values(**values))
-        connection.commit()
-
-
 def everything() -> str:
     """All that the database holds, as text."""
     with reading() as connection:
@@ -182,10 +176,10 @@ class TestASecret:
 
     def test_is_good_until_it_expires(self, owner: Owner) -> None:
         secret = made(owner)
-        set_row(expires_at=datetime.now(UTC) + timedelta(minutes=1))
+        factories.set_token("Backup", expires_at=datetime.now(UTC) + timedelta(minutes=1))
         assert tokens.recognise(secret)
 
-        set_row(expires_at=datetime.now(UTC) - timedelta(seconds=1))
+        factories.set_token("Backup", expires_at=datetime.now(UTC) - timedelta(seconds=1))
 
         assert tokens.recognise(secret) is None
         (listed,) = tokens.of(owner)
@@ -364,7 +358,7 @@ class TestTheLastUse:
     def test_is_noted_at_most_once_a_minute(self, owner: Owner) -> None:
         secret = made(owner)
         lately = datetime.now(UTC) - timedelta(seconds=50)
-        set_row(last_used_at=lately)
+        factories.set_token("Backup", last_used_at=lately)
 
         tokens.recognise(secret)
 
@@ -373,7 +367,7 @@ class TestTheLastUse:
     def test_is_noted_anew_after_that_minute(self, owner: Owner) -> None:
         secret = made(owner)
         before = datetime.now(UTC)
-        set_row(last_used_at=before - timedelta(seconds=61))
+        factories.set_token("Backup", last_used_at=before - timedelta(seconds=61))
 
         tokens.recognise(secret)
 
@@ -381,7 +375,7 @@ class TestTheLastUse:
 
     def test_is_not_noted_for_a_secret_that_is_refused(self, owner: Owner) -> None:
         secret = made(owner)
-        set_row(expires_at=datetime.now(UTC) - timedelta(seconds=1))
+        factories.set_token("Backup", expires_at=datetime.now(UTC) - timedelta(seconds=1))
 
         tokens.recognise(secret)
 
