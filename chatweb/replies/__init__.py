@@ -9,8 +9,8 @@ finds the machinery of its process.
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from uuid import UUID
 
 from flask import Flask, current_app
@@ -24,7 +24,7 @@ from chatweb.replies.live import Glimpse, LiveText
 from chatweb.replies.machinery import Home, Machinery
 from chatweb.services import answers
 from chatweb.services.asking import Asked
-from chatweb.services.errors import Conflict
+from chatweb.services.errors import Conflict, TooMany
 
 __all__ = [
     "Glimpse",
@@ -38,6 +38,7 @@ __all__ = [
     "init_app",
     "leave",
     "look_after",
+    "place_to_wait",
     "shut_down",
     "start",
     "stop",
@@ -46,6 +47,9 @@ __all__ = [
     "wait",
     "watching",
 ]
+
+CROWDED = 2
+"""Seconds after which somebody may have gone who waits for an answer."""
 
 
 def init_app(app: Flask, endpoint: Endpoint, settings: Settings) -> None:
@@ -94,17 +98,26 @@ def stop(answer_id: int, seen: int, patience: float = 2.0) -> None:
         followed.over.wait(patience)
 
 
-def wait(answer_id: int, seconds: float) -> None:
-    """Wait for the end of an answer, ``seconds`` at the most; not at all where a quarter of the
-    threads of this process waits already, since others need some too."""
-    let_go()
-    if not (machinery := _machinery()).waiting.acquire(blocking=False):
-        return
+@contextmanager
+def place_to_wait() -> Iterator[None]:
+    """Room to wait for an answer: a quarter of the threads of this process, since others need some.
+
+    :raises TooMany: all of them wait already
+    """
+    places = _machinery().places_to_wait
+    if not places.acquire(blocking=False):
+        raise TooMany("Too many programs wait for answers here at this moment.", CROWDED)
     try:
-        with machinery.watching(answer_id) as followed:
-            followed.over.wait(seconds)
+        yield
     finally:
-        machinery.waiting.release()
+        places.release()
+
+
+def wait(answer_id: int, seconds: float) -> None:
+    """Wait for the end of an answer, ``seconds`` at the most; to be called in a place to wait."""
+    let_go()
+    with watching(answer_id) as followed:
+        followed.over.wait(seconds)
 
 
 def watching(answer_id: int) -> AbstractContextManager[LiveText]:

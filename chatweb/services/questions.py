@@ -17,7 +17,7 @@ from chatweb.models import Conversation
 from chatweb.services import asking, branches, changes, drafts, limits, owners, texts, titles
 from chatweb.services.asking import Asked
 from chatweb.services.conversations import Listed, locked
-from chatweb.services.errors import Conflict
+from chatweb.services.errors import Conflict, NotFound
 from chatweb.services.limits import Allowance
 from chatweb.services.owners import Owner
 
@@ -149,6 +149,8 @@ def retry(
     with writing() as connection:
         conversation = locked(connection, owner, conversation_id)
         first = asking.find(connection, conversation_id, position, "assistant")
+        if first.parent is None:
+            raise NotFound  # a program's greeting: nobody asked for it
         same = {
             "role": "assistant", "conversation_id": conversation_id, "parent": first.parent,
         }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -29,7 +30,7 @@ from chatweb.services import answers, conversations, questions
 from chatweb.services import messages as service
 from chatweb.services.asking import Asked
 from chatweb.services.conversations import TO_THE_END
-from chatweb.services.errors import Invalid
+from chatweb.services.errors import Invalid, TooMany
 
 blueprint = Blueprint(
     "api_messages", __name__, url_prefix="/api/v1/conversations/<uuid:conversation_id>/messages"
@@ -130,7 +131,9 @@ def begun(asked: Asked) -> tuple[Exchange, int]:
 def read(conversation_id: UUID, position: int, query: ReadMessage) -> Message:
     row = service.find(owner(), conversation_id, position)
     if query.wait and row.status == "streaming":
-        replies.wait(row.id, query.wait)
+        # Where there is no place to wait, what there is yet is told at once.
+        with suppress(TooMany), replies.place_to_wait():
+            replies.wait(row.id, query.wait)
         row = service.find(owner(), conversation_id, position)
     return Message.of(row)
 
