@@ -33,6 +33,8 @@ MOST = 50
 """Tokens of one owner that are not revoked."""
 
 USE_NOTED_EVERY = timedelta(minutes=1)
+PATIENCE = 0.1
+"""Seconds: nobody waits longer than that for a note of when a token was used."""
 
 SHOWN = (
     select(
@@ -161,8 +163,8 @@ def recognise(secret: str) -> Holder | None:
 
 
 def note_use(token_id: int, at: datetime) -> None:
-    """Remember when a token was used; while nothing can be written that stays unsaid."""
-    with suppress(Unavailable), writing() as connection:
+    """Remember when a token was used; while nothing can be written soon that stays unsaid."""
+    with suppress(Unavailable), writing(PATIENCE) as connection:
         connection.execute(update(Token).where(Token.id == token_id).values(last_used_at=at))
         connection.commit()
 

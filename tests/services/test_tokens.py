@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,6 +13,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from flask import Flask
 from sqlalchemy import insert, inspect, text, update
 from sqlalchemy.exc import IntegrityError
 
@@ -393,3 +397,28 @@ class TestTheLastUse:
         assert holder
         assert holder.owner.id == owner.id
         assert row().last_used_at is None
+
+    def test_is_nothing_to_wait_for(self, app: Flask, owner: Owner) -> None:
+        """While somebody else writes it stays unsaid, and the request goes on."""
+        secret, holds, goes_on = made(owner), threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with app.app_context(), writing() as connection:
+                connection.execute(update(Token).values(name="held"))
+                holds.set()
+                goes_on.wait(10)
+
+        with ThreadPoolExecutor(1) as pool:
+            held = pool.submit(hold)
+            assert holds.wait(10)
+            started = time.monotonic()
+            holder = tokens.recognise(secret)
+            waited = time.monotonic() - started
+            goes_on.set()
+            held.result()
+
+        assert holder
+        assert waited < 1
+        assert row().last_used_at is None
+        assert tokens.recognise(secret)
+        assert row().last_used_at
