@@ -20,6 +20,7 @@ from chatweb.blueprints.feed import feed
 from chatweb.blueprints.health import health
 from chatweb.blueprints.history import history
 from chatweb.blueprints.openai import views as openai
+from chatweb.blueprints.tokens import tokens
 from chatweb.config import Settings
 
 THEMES = {"light", "dark"}
@@ -37,7 +38,9 @@ def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
     errors.init_app(app)
     programs.init_app(app, settings)
     assets.init_app(app)
-    for blueprint in (chat, answers, branches, drafts, feed, conversations, history, health):
+    for blueprint in (
+        chat, answers, branches, drafts, feed, conversations, history, tokens, health,
+    ):  # fmt: skip
         app.register_blueprint(blueprint)
     app.extensions["model"] = model
     for face in (api_conversations, api_messages, api_search, api_description, openai):

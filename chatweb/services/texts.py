@@ -78,9 +78,14 @@ def is_visible(text: str) -> bool:
     )
 
 
+def line(text: str) -> str:
+    """``text`` as one line of at most 120 characters."""
+    return " ".join(storable(text).split())[:TITLE_LENGTH].rstrip()
+
+
 def title(text: str) -> str:
-    """A title somebody chose: one line, at most 120 characters."""
-    text = " ".join(storable(text).split())[:TITLE_LENGTH].rstrip()
+    """A title somebody chose, or the one of what has none."""
+    text = line(text)
     return text if is_visible(text) else NO_TITLE
 
 
