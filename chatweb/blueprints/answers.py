@@ -24,7 +24,8 @@ def stream(conversation_id: UUID, position: int) -> Response:
     message = messages.find(owner(), conversation_id, position)
     # Pages have one connection: it brings them what changes elsewhere too.
     news = PageNews(follows=conversation_id) if "news" in request.args else None
-    return following.stream(owner(), message, htmx.last_event_id(), news)
+    telling = following.Telling(owner(), message)
+    return following.stream(telling, message, htmx.last_event_id(), news)
 
 
 @answers.post("/<int:position>/stop")

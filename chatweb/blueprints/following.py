@@ -24,6 +24,7 @@ class Telling:
     An event's id is the offset where the open block begins: where a reader resumes.
     """
 
+    format = "page"
     sign_of_life = htmx.SIGN_OF_LIFE
 
     def __init__(self, owner: Owner, message: Any) -> None:
@@ -60,24 +61,23 @@ class Telling:
 
 
 def stream(
-    owner: Owner, message: Any, after: int | None, news: replies.News | None = None
+    telling: replies.Telling, message: Any, after: int | None, news: replies.News | None = None
 ) -> Response:
-    """Everything that brings a page from its open block at ``after`` to the end of an answer, and
-    ``news`` besides where no thread has to stay for it."""
-    telling = Telling(owner, message)
+    """Everything that brings a reader from the place ``after``, as ``telling`` counts them, to the
+    end of an answer, and ``news`` besides where no thread has to stay for it."""
     if message.status == "streaming" and connections.can_be_taken():
         return htmx.event_stream(handed_over(telling, message, after, news))
     return htmx.event_stream(told(telling, message, after))
 
 
 def handed_over(
-    telling: Telling, message: Any, after: int | None, news: replies.News | None
+    telling: replies.Telling, message: Any, after: int | None, news: replies.News | None
 ) -> Iterator[str]:
     yield telling.sign_of_life  # the head goes out with it
     replies.deliver(message.id, telling, after, connections.take(), news)
 
 
-def told(telling: Telling, message: Any, after: int | None) -> Iterator[str]:
+def told(telling: replies.Telling, message: Any, after: int | None) -> Iterator[str]:
     """The same where the thread has to stay."""
     has_caught_up = False
     for glimpse in glimpses(message):

@@ -8,7 +8,12 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 
 from flask import current_app, request
 
+from chatweb.blueprints.access import owner
+from chatweb.services import limits as service
 from chatweb.services.limits import Allowance
+
+NAMES = {service.MINUTE: '"minute"', service.DAY: '"day"'}
+"""Of periods, for programs."""
 
 WITH_PORT = re.compile(r"\[(?P<six>.+)\](:\d+)?|(?P<four>[\d.]+):\d+")
 """As some proxies write addresses into X-Forwarded-For."""
@@ -43,3 +48,15 @@ def network(text: str) -> str:
     if address.ipv4_mapped:
         return str(address.ipv4_mapped)
     return str(IPv6Network((int(address), 64), strict=False))
+
+
+def headers() -> dict[str, str]:
+    """How much whoever asks may still ask, as the IETF's draft on rate limits says it."""
+    if not (left := service.left(owner(), allowance())):
+        return {}
+    return {
+        "RateLimit-Policy": ", ".join(f"{NAMES[each.period]};q={each.most}" for each in left),
+        "RateLimit": ", ".join(
+            f"{NAMES[each.period]};r={each.left};t={each.seconds}" for each in left
+        ),
+    }

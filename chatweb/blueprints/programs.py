@@ -4,17 +4,23 @@ wrong."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, Response, current_app, g, jsonify, request
 from flask_cors import CORS
 
+from chatweb.blueprints import limits
 from chatweb.blueprints.access import SESSION
 from chatweb.config import Settings
+from chatweb.services.errors import Unavailable
 
 ADDRESSES = ("/api/", "/v1/", "/chat/")
 """What begins so speaks JSON, whatever happens: the interface, OpenAI's, and that of earlier
 systems."""
+
+TRANSCRIPTS = "/v1/"
+"""Where programs of OpenAI's protocol ask."""
 
 CODES = {
     400: "unreadable",
@@ -28,6 +34,7 @@ CODES = {
     422: "invalid",
     429: "too_many",
     500: "internal",
+    502: "model_failed",
     503: "unavailable",
 }
 
@@ -59,22 +66,25 @@ def may_come_from(origin: str | None) -> bool:
 
 
 def refused(code: int, sentence: str, fields: Mapping[str, str] | None = None) -> Response:
+    response = jsonify(body(code, sentence, fields))
+    response.status_code = code
+    if code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def body(code: int, sentence: str, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What is wrong, as the interface at this address says it."""
     error: dict[str, Any] = {
         "code": CODES.get(code, CODES[400]), "message": sentence, "request_id": g.request_id,
     }  # fmt: skip
     if fields:
         error["fields"] = fields
-    body: dict[str, Any] = {"error": error}
-    if request.path.startswith("/v1/"):
-        error |= {"type": kind(code), "param": next(iter(fields or ()), None)}
-    elif not request.path.startswith("/api/v1/"):
-        body["detail"] = sentence
-    response = jsonify(body)
-    response.status_code = code
-    if code == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+    if request.path.startswith(TRANSCRIPTS):
+        return {"error": error | {"type": kind(code), "param": next(iter(fields or ()), None)}}
+    return {"error": error} if request.path.startswith("/api/v1/") else {
+        "error": error, "detail": sentence,
+    }  # fmt: skip
 
 
 def kind(code: int) -> str:
@@ -84,7 +94,17 @@ def kind(code: int) -> str:
     return "server_error" if code >= 500 else "invalid_request_error"
 
 
+def tell_limits(response: Response) -> Response:
+    """Say with each answer to a question how many more may be asked."""
+    counted = request.method == "POST" and response.status_code in {200, 201, 429}
+    if counted and are_asking() and "owner" in g:
+        with suppress(Unavailable):
+            response.headers.update(limits.headers())
+    return response
+
+
 def init_app(app: Flask, settings: Settings) -> None:
+    app.after_request(tell_limits)
     if settings.origins:
         CORS(
             app, resources=[f"{address}.*" for address in ADDRESSES], origins=settings.origins,

@@ -36,6 +36,7 @@ __all__ = [
     "Unavailable",
     "db",
     "is_read_only",
+    "let_go",
     "probing",
     "reading",
     "retried",
@@ -119,6 +120,12 @@ def reading() -> Iterator[Connection]:
             raise
 
 
+def let_go() -> None:
+    """Give the connection of this request back, before something slow is waited for."""
+    if here := held():
+        here.let_go()
+
+
 @contextmanager
 def writing() -> Iterator[Connection]:
     """A connection in a transaction that may write from its first statement on.
@@ -126,8 +133,7 @@ def writing() -> Iterator[Connection]:
     :raises Unavailable: the database is away, locked, full or read-only; nothing was changed,
         unless the failure came in the commit itself
     """
-    if here := held():
-        here.let_go()
+    let_go()
     with translated(), dialect_of(db.engine).writing(db.engine) as connection:
         yield connection
 

@@ -9,13 +9,14 @@ finds the machinery of its process.
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from uuid import UUID
 
 from flask import Flask, current_app
 
 from chatweb.config import Settings
+from chatweb.database import let_go
 from chatweb.llm.client import Endpoint
 from chatweb.replies.delivery import Telling
 from chatweb.replies.feeds import News
@@ -23,7 +24,7 @@ from chatweb.replies.live import Glimpse, LiveText
 from chatweb.replies.machinery import Home, Machinery
 from chatweb.services import answers
 from chatweb.services.asking import Asked
-from chatweb.services.errors import Conflict
+from chatweb.services.errors import Conflict, TooMany
 
 __all__ = [
     "Glimpse",
@@ -38,12 +39,18 @@ __all__ = [
     "init_app",
     "leave",
     "look_after",
+    "place_to_wait",
     "shut_down",
     "start",
     "stop",
     "suggested_title",
+    "text_so_far",
+    "wait",
     "watching",
 ]
+
+CROWDED = 2
+"""Seconds after which somebody may have gone who waits for an answer."""
 
 
 def init_app(app: Flask, endpoint: Endpoint, settings: Settings) -> None:
@@ -90,6 +97,28 @@ def stop(answer_id: int, seen: int, patience: float = 2.0) -> None:
         machinery.stop(live, seen)
     with watching(answer_id) as followed:
         followed.over.wait(patience)
+
+
+@contextmanager
+def place_to_wait() -> Iterator[None]:
+    """Room to wait for an answer: a quarter of the threads of this process, since others need some.
+
+    :raises TooMany: all of them wait already
+    """
+    places = _machinery().places_to_wait
+    if not places.acquire(blocking=False):
+        raise TooMany("Too many programs wait for answers here at this moment.", CROWDED)
+    try:
+        yield
+    finally:
+        places.release()
+
+
+def wait(answer_id: int, seconds: float) -> None:
+    """Wait for the end of an answer, ``seconds`` at the most; to be called in a place to wait."""
+    let_go()
+    with watching(answer_id) as followed:
+        followed.over.wait(seconds)
 
 
 def watching(answer_id: int) -> AbstractContextManager[LiveText]:

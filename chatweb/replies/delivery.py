@@ -30,16 +30,20 @@ Watching = Callable[[int], AbstractContextManager[LiveText]]
 
 
 class Telling(Protocol):
-    """Text into what readers are sent; empty when there is nothing to say."""
+    """Text into what readers are sent; empty when there is nothing to say.
 
+    All readers of an answer in one ``format`` are told the same, by the first one's.
+    """
+
+    format: str
     sign_of_life: str
 
     def update(self, text: str) -> str:
         """What brings readers from what they were told last to ``text``."""
 
     def catch_up(self, after: int | None) -> str:
-        """What brings a page to what all others were told; ``after`` is the offset of the open
-        block that it has."""
+        """What brings a reader to what all others were told; ``after`` is the place up to which it
+        was told before."""
 
     def finish(self, text: str) -> str:
         """The last change: afterwards readers have been told all of ``text``."""
@@ -61,7 +65,7 @@ class Delivery:
         self.feeds = feeds
         self._loop = loop
         self._watching = watching
-        self._channels: dict[int, Channel] = {}
+        self._channels: dict[tuple[int, str], Channel] = {}
         self._closing = False
         self._rounds: asyncio.Task[None] | None = None
         self._render = render
@@ -80,9 +84,10 @@ class Delivery:
     ) -> None:  # fmt: skip
         if self._closing:
             return connection.close()
-        channel = self._channels.get(answer_id)
+        key = (answer_id, telling.format)
+        channel = self._channels.get(key)
         if channel is None:
-            channel = self._channels[answer_id] = Channel(self, answer_id, telling)
+            channel = self._channels[key] = Channel(self, answer_id, telling)
         channel.connecting(asyncio.ensure_future(channel.join(after, connection, news)))
         if self._rounds is None or self._rounds.done():
             self._rounds = asyncio.ensure_future(self._look())
@@ -100,7 +105,7 @@ class Delivery:
         return self._watching(answer_id)
 
     def forget(self, channel: Channel) -> None:
-        self._channels.pop(channel.answer_id, None)
+        self._channels.pop(channel.key, None)
 
     def soon(self, function: Callable[[], None]) -> None:
         self._loop.call(function)
@@ -133,10 +138,11 @@ class Delivery:
 
 
 class Channel:
-    """The readers of one answer."""
+    """The readers of one answer in one format."""
 
     def __init__(self, delivery: Delivery, answer_id: int, telling: Telling) -> None:
         self.answer_id = answer_id
+        self.key = (answer_id, telling.format)
         self.ending: asyncio.Task[None] | None = None
         self._delivery = delivery
         self._telling = telling
@@ -147,7 +153,7 @@ class Channel:
         self._spoke = asyncio.get_running_loop().time()
         self._watch = delivery.watch(answer_id)
         self._live = self._watch.__enter__()
-        self._live.tell(self._hear)
+        self._live.hears.add(self._hear)
 
     def connecting(self, reader: asyncio.Future[None]) -> None:
         self._connecting.add(reader)
@@ -183,7 +189,7 @@ class Channel:
             return
         self._closed = True
         self._delivery.forget(self)
-        self._live.tell(None)
+        self._live.hears.discard(self._hear)
         self._watch.__exit__(None, None, None)
         for reader in list(self._readers):
             reader.close()

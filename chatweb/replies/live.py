@@ -41,6 +41,7 @@ class LiveText:
     after that is what a reload would show. ``text``: what it begins with, which is kept already.
     ``when_kept`` is called with status and text once its end is committed; it must not wait.
     ``details``: what its message knows already. ``is_elsewhere``: another process goes on with it.
+    ``hears``: called with the first letter and at the end, in whatever thread.
     """
 
     readers = 0
@@ -57,7 +58,7 @@ class LiveText:
         self.details: Mapping[str, Any] = {}
         self.is_elsewhere = False
         self._followers = 0
-        self._hears: Callable[[], None] | None = None
+        self.hears: set[Callable[[], None]] = set()
         self._lock = threading.Lock()
         self._parts = [text] if text else []
         self._length = len(text)
@@ -102,18 +103,14 @@ class LiveText:
         self.over.set()
         self._notify()
 
-    def tell(self, hears: Callable[[], None] | None) -> None:
-        """Let ``hears`` be called with the first letter and at the end, in whatever thread."""
-        self._hears = hears
-
     def _notify(self) -> None:
-        if hears := self._hears:
-            hears()
+        for hear in list(self.hears):
+            hear()
 
     @property
     def is_followed(self) -> bool:
         """Whether anybody in this process reads it at this moment."""
-        return self._hears is not None or self._followers > 0
+        return bool(self.hears) or self._followers > 0
 
     def follow(self) -> Iterator[Glimpse]:
         """The text whenever it has grown, until its end; no end where it goes on elsewhere."""

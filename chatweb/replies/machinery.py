@@ -52,6 +52,7 @@ class Machinery:
         self.gives_titles = gives_titles
         self.resumes = resumes
         self.is_leaving = False
+        self.places_to_wait = threading.Semaphore(max(1, app.extensions["settings"].threads // 4))
         self.scribe = Scribe(app, self.process_id, self.stop, self.settle)
         self.tailer = Tailer(app)
         self._begun: OrderedDict[int, None] = OrderedDict()
@@ -144,9 +145,10 @@ class Machinery:
     def _prompt(self, asked: Asked) -> list[dict[str, str]]:
         history = messages.leading_to(asked.conversation_id, asked.parent, self.context_messages)
         history.append(("user", asked.text))
+        system = history.pop(0)[1] if history[0][0] == "system" else prompts.SYSTEM
         return prompts.build(
             history, messages=self.context_messages, size=self.endpoint.prompt_size,
-            begun=asked.begins_with,
+            system=system, begun=asked.begins_with,
         )  # fmt: skip
 
     def settle(self, orphans: Mapping[int, UUID]) -> None:

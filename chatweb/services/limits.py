@@ -28,7 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chatweb.database import writing
+from chatweb.database import reading, writing
 from chatweb.database.types import now_seconds
 from chatweb.models import Conversation, Message, QuestionCount
 from chatweb.services.errors import TooMany
@@ -63,6 +63,15 @@ class Allowance:
 UNLIMITED = Allowance(0, 0, 0)
 
 
+class Left(NamedTuple):
+    """Of ``most`` questions in a period, so many are left in the ``seconds`` until its end."""
+
+    period: int
+    most: int
+    left: int
+    seconds: int
+
+
 class Rule(NamedTuple):
     """At most so many of something are taken from an asker in a period, of so many seconds."""
 
@@ -94,7 +103,16 @@ def upsert(insert: Any) -> Any:
     )  # fmt: skip
 
 
+RUNS = QuestionCount.number == cast(func.floor(now_seconds() / QuestionCount.period), BigInteger)
 COUNT = {"sqlite": upsert(sqlite.insert), "postgresql": upsert(postgresql.insert)}
+LEFT = select(
+    QuestionCount.period,
+    case((RUNS, QuestionCount.questions), else_=0).label("questions"),
+    (
+        (func.floor(now_seconds() / QuestionCount.period) + 1) * QuestionCount.period
+        - now_seconds()
+    ).label("left"),
+).where(QuestionCount.asker == bindparam("whom"))
 HAS_ASKED = select(exists().where(Conversation.owner_id == bindparam("owner_id")))
 ANSWERING = (
     select(func.count())
@@ -126,6 +144,19 @@ def count(
         _count_answers(connection, owner, allowance.answers_at_once)
 
 
+def left(owner: Owner, allowance: Allowance) -> list[Left]:
+    """How much an owner may still ask, the shortest period first."""
+    with reading() as connection:
+        rows = connection.execute(LEFT, {"whom": _asker(owner)}).all()
+    counted = {row.period: row for row in rows}
+    return [
+        Left(period, most, max(0, most - counted[period].questions), ceil(counted[period].left))
+        if period in counted
+        else Left(period, most, most, period)
+        for period, most in _limits(allowance).items()
+    ]
+
+
 def forget() -> None:
     """Forget counts of periods that are over."""
     with writing() as connection:
@@ -136,9 +167,8 @@ def forget() -> None:
 def _rules(
     connection: Connection, owner: Owner, allowance: Allowance, begins: bool
 ) -> Iterator[Rule]:
-    me = hashlib.sha256(b"owner" + owner.id.bytes).digest()
-    limits = {MINUTE: allowance.questions_per_minute, DAY: allowance.questions_per_day}
-    limited = {period: most for period, most in limits.items() if most}
+    me = _asker(owner)
+    limited = _limits(allowance)
     for period, most in limited.items():
         yield Rule(me, period, most, "question", "for each person")
     if allowance.answers_at_once and not limited:
@@ -152,6 +182,15 @@ def _rules(
     if begins and MINUTE in limited and _is_first(connection, owner):
         them = hashlib.sha256(b"new" + allowance.address).digest()
         yield Rule(them, MINUTE, limited[MINUTE], "new visitor", "from one network")
+
+
+def _asker(owner: Owner) -> bytes:
+    return hashlib.sha256(b"owner" + owner.id.bytes).digest()
+
+
+def _limits(allowance: Allowance) -> dict[int, int]:
+    limits = {MINUTE: allowance.questions_per_minute, DAY: allowance.questions_per_day}
+    return {period: most for period, most in limits.items() if most}
 
 
 def _is_first(connection: Connection, owner: Owner) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, literal_column, select
+from sqlalchemy import bindparam, literal_column, or_, select
 
 from chatweb.database import reading
 from chatweb.database.types import AnyRow
@@ -63,6 +63,17 @@ SHOWN = (
     .join(BRANCH, Message.position == BRANCH.c.position)
     .where(Message.conversation_id == bindparam("conversation_id"))
     .order_by(Message.position.desc())
+)
+LEADING = (
+    select(Message.role, Message.content)
+    .where(
+        Message.conversation_id == bindparam("conversation_id"),
+        or_(
+            Message.position.in_(select(BRANCH.c.position)),
+            (Message.position == 1) & (Message.role == "system"),
+        ),
+    )
+    .order_by(Message.position)
 )
 READ = select(*COLUMNS).where(
     Message.conversation_id == bindparam("conversation_id"),
@@ -174,9 +185,13 @@ def find(owner: Owner, conversation_id: UUID, position: int) -> AnyRow:
 
 
 def leading_to(conversation_id: UUID, position: int | None, limit: int) -> list[tuple[str, str]]:
-    """Role and text of the last ``limit`` messages up to ``position``, oldest first; of none
-    before a first question."""
+    """Role and text of the last ``limit`` messages up to ``position``, oldest first, and before
+    them what the conversation was begun with by a program as its instructions; of none before a
+    first question."""
     if position is None:
         return []
-    rows = shown(conversation_id, position, limit).messages
+    with reading() as connection:
+        rows = connection.execute(
+            LEADING, {"conversation_id": conversation_id, "start": position, "depth": limit}
+        ).all()
     return [(row.role, row.content) for row in rows]

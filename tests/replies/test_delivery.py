@@ -29,6 +29,7 @@ ANSWER = 7
 class Plain:
     """Tells a text as it is, and counts how often it was asked to."""
 
+    format = "plain"
     sign_of_life = ":"
 
     def __init__(self, gone: Exception | None = None) -> None:

@@ -1,0 +1,164 @@
+"""The description of the interface: OpenAPI 3.1, and the same as a page to be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from werkzeug.routing import Rule
+
+from chatweb.blueprints.access import ANYONE, PROGRAMS, SAFE, SESSION, cookie_name, open_to
+from chatweb.blueprints.api.described import JSON, Described
+from chatweb.blueprints.api.shapes import Refusal
+
+blueprint = Blueprint("api_description", __name__, url_prefix="/api")
+
+ANY = (400, 401, 403, 422, 503)
+"""Errors that every view may have."""
+WITH_BODY = (413, 415)
+REASONS = {
+    200: "Done", 201: "Made", 204: "Done, and nothing to say", 304: "As it was known",
+    400: "The request cannot be read", 401: "Who is asking cannot be told",
+    403: "This may not be done by whoever is asking, or from where they ask",
+    404: "Not there, or not theirs", 409: "Not possible in the state things are in",
+    413: "The body is too large", 415: "The body is not JSON",
+    422: "Something that was sent cannot be taken", 429: "More than is allowed in a while",
+    502: "The model gave no whole answer; the question is kept", 503: "The database is away",
+}  # fmt: skip
+PLACES = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
+PLACE = re.compile(r"<(?:(\w+):)?(\w+)>")
+RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+
+
+@blueprint.get("/v1/openapi.json")
+@open_to(ANYONE)
+def document() -> Response:
+    return jsonify(openapi())
+
+
+@blueprint.get("/docs")
+@open_to(ANYONE)
+def page() -> str:
+    return render_template("api/page.html", document=openapi(), base=request.host_url.rstrip("/"))
+
+
+def openapi() -> dict[str, Any]:
+    """All views that are described, as OpenAPI 3.1."""
+    routes = list(described_routes())
+    kinds: set[Any] = {Refusal}
+    for _, about, _ in routes:
+        given = (each for values in about.gives.values() for each in in_all(values))
+        kinds |= {each for each in (about.takes, *given) if isinstance(each, type)}
+    ordered = sorted(kinds, key=lambda kind: kind.__name__)
+    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
+    for schema in schemas.values():
+        # A docstring's lines are broken for the reader of the code.
+        schema["description"] = " ".join(schema.get("description", "").split())
+    paths: dict[str, dict[str, Any]] = {}
+    for rule, about, whom in routes:
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            paths.setdefault(PLACE.sub(r"{\2}", rule.rule), {})[method.lower()] = operation(
+                rule, about, method, whom
+            )
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "chatweb",
+            "version": "1",
+            "description": "Ask, read and follow as the pages do, from programs.",
+        },
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": schemes()},
+    }
+
+
+def schemes() -> dict[str, Any]:
+    return {
+        "token": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "header", "name": SESSION},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": cookie_name()},
+    }
+
+
+def described_routes() -> Iterator[tuple[Rule, Described, str]]:
+    for rule in current_app.url_map.iter_rules():
+        view = current_app.view_functions[rule.endpoint]
+        if about := getattr(view, "described", None):
+            yield rule, about, getattr(view, "open_to", ANYONE)
+
+
+def operation(rule: Rule, about: Described, method: str, whom: str) -> dict[str, Any]:
+    known = {
+        "operationId": rule.endpoint.replace(".", "_"),
+        "summary": about.summary,
+        "parameters": [*places(rule), *asked(about, method)],
+        "responses": responses(rule, about, method),
+        "security": [{"token": []}],
+    }
+    if whom == PROGRAMS:
+        known["security"] += [{"session": []}, {"cookie": []}, {}]
+    elif whom == ANYONE:
+        known["security"] = []
+    if about.takes:
+        required = any(each.required for each in msgspec.structs.fields(about.takes))
+        known["requestBody"] = {"required": required} | content(about.takes)
+    return known
+
+
+def places(rule: Rule) -> Iterator[dict[str, Any]]:
+    for kind, name in PLACE.findall(rule.rule):
+        schema = PLACES.get(kind, {"type": "string"})
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def asked(about: Described, method: str) -> Iterator[dict[str, Any]]:
+    if about.query:
+        schema = msgspec.json.schema_components([about.query])[1][about.query.__name__]
+        for name, kind in schema["properties"].items():
+            required = name in schema.get("required", ())
+            yield {"name": name, "in": "query", "required": required, "schema": kind}
+    if method == "POST" and about.takes:
+        yield {
+            "name": "Idempotency-Key", "in": "header", "schema": {"type": "string"},
+            "description": "As `request_id`.",
+        }  # fmt: skip
+
+
+def responses(rule: Rule, about: Described, method: str) -> dict[str, Any]:
+    errors = {*ANY, *about.refuses}
+    if method not in SAFE:
+        errors |= set(WITH_BODY)
+    if rule.arguments:
+        errors.add(404)
+    found = {
+        str(status): {"description": REASONS[status]} | content(*in_all(given))
+        for status, given in about.gives.items()
+    }
+    for status in sorted(errors):
+        found[str(status)] = {"description": REASONS[status]} | content(Refusal)
+        if status in {429, 503}:
+            found[str(status)]["headers"] = {"Retry-After": RETRY_AFTER}
+    return found
+
+
+def in_all(given: Any) -> tuple[Any, ...]:
+    """What a view gives with a status: shapes as JSON, and text of other media types by name."""
+    return given if isinstance(given, tuple) else (given,) if given else ()
+
+
+def content(*given: Any) -> dict[str, Any]:
+    if not given:
+        return {}
+    return {
+        "content": {
+            each if isinstance(each, str) else JSON: {
+                "schema": {"type": "string"}
+                if isinstance(each, str)
+                else {"$ref": f"#/components/schemas/{each.__name__}"}
+            }
+            for each in given
+        }
+    }
