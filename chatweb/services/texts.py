@@ -70,6 +70,20 @@ def question(text: str, longest: int) -> str:
     return text
 
 
+def draft(text: str, longest: int) -> str:
+    """``text`` as it is kept while it is typed.
+
+    :raises Invalid: more than ``longest`` characters
+    """
+    text = storable(text)
+    if len(text) > longest:
+        raise Invalid(
+            f"This is {len(text):,} characters long; what is not sent yet is kept up to "
+            f"{longest:,}. Shorten it, or keep the rest elsewhere."
+        )
+    return text
+
+
 def is_visible(text: str) -> bool:
     """Whether anything in ``text`` leaves a mark on the page."""
     return any(
