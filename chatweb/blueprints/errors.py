@@ -14,12 +14,14 @@ from chatweb.blueprints import htmx, programs
 from chatweb.services.errors import (
     Conflict,
     Invalid,
+    ModelFailed,
     NotAllowed,
     NotFound,
     ServiceError,
     StaleForm,
     TooMany,
     Unavailable,
+    Unfinished,
     Unrecognised,
 )
 
@@ -32,6 +34,8 @@ CODES: dict[type[Exception], int] = {
     Conflict: 409,
     Invalid: 422,
     TooMany: 429,
+    ModelFailed: 502,
+    Unfinished: 503,
     Unavailable: 503,
 }
 

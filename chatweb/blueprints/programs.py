@@ -31,6 +31,7 @@ CODES = {
     422: "invalid",
     429: "too_many",
     500: "internal",
+    502: "model_failed",
     503: "unavailable",
 }
 

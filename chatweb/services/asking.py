@@ -10,15 +10,15 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Message
-from chatweb.services import changes, pieces
+from chatweb.services import changes, pieces, titles
 from chatweb.services.conversations import Listed, check_position
 from chatweb.services.errors import Conflict, Invalid, NotFound, StaleForm
 from chatweb.services.owners import Owner
@@ -27,7 +27,7 @@ from chatweb.services.pieces import Piece
 REQUESTED = (
     select(
         Message.conversation_id, Message.position, Message.parent, Message.role, Message.content,
-        Conversation.title,
+        Conversation.title, Conversation.chapter,
     )
     .join(Conversation, Conversation.id == Message.conversation_id)
     .where(Message.owner_id == bindparam("owner_id"), Message.request_id == bindparam("request_id"))
@@ -41,6 +41,7 @@ ONE = select(
 STREAMING = select(Message.position).where(
     Message.conversation_id == bindparam("id"), Message.status == "streaming"
 )
+BEGIN = insert(Conversation)
 ADD = insert(Message).returning(Message.id, sort_by_parameter_order=True)
 GROWN = update(Conversation).where(Conversation.id == bindparam("conversation"))
 
@@ -144,6 +145,40 @@ def before(
         asked.parent, question, asked.content, answer, begun.id, running, begun.process_id,
         begun.created_at, pieces.text(connection, begun.id) if running else "", is_new=False,
     )  # fmt: skip
+
+
+def add_first(
+    connection: Connection, owner: Owner, title: str, text: str, request_id: UUID,
+    process_id: UUID, **more: Any,
+) -> Asked:  # fmt: skip
+    """Make a conversation of a question and its empty answer; ``more``: further values of its row.
+    The caller holds its owner."""
+    now = datetime.now(UTC)
+    listed = Listed(uuid4(), title, now, True)
+    values = {
+        "id": listed.id, "owner_id": owner.id, "title": title, "created_at": now,
+        "last_message_at": now, "message_count": 2, "head": 2,
+    }  # fmt: skip
+    connection.execute(BEGIN, values | more)
+    asked = add_exchange(connection, owner, listed, None, 1, text, request_id, process_id, now)
+    changes.note(connection, owner.id, listed.id)
+    return asked
+
+
+def add_next(
+    connection: Connection, owner: Owner, conversation: AnyRow, follows: int | None, text: str,
+    request_id: UUID, process_id: UUID,
+) -> Asked:  # fmt: skip
+    """Add a question behind ``follows`` to a conversation that the caller holds, and its empty
+    answer, and show them."""
+    now = datetime.now(UTC)
+    title = titles.with_question(connection, conversation, text)
+    asked = add_exchange(
+        connection, owner, Listed(conversation.id, title, now, True), follows,
+        conversation.message_count + 1, text, request_id, process_id, now,
+    )  # fmt: skip
+    grow(connection, owner, conversation.id, asked.answer, now)
+    return asked
 
 
 def add_exchange(

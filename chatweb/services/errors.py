@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from chatweb.database import Unavailable
 
 __all__ = [
-    "Conflict", "Invalid", "NotAllowed", "NotFound", "ServiceError", "StaleForm", "TooMany",
-    "Unavailable", "Unrecognised",
+    "Conflict", "Invalid", "ModelFailed", "NotAllowed", "NotFound", "ServiceError", "StaleForm",
+    "TooMany", "Unavailable", "Unfinished", "Unrecognised",
 ]  # fmt: skip
 
 
 class ServiceError(Exception):
-    """Something was refused and nothing was changed; the message is a sentence for the person."""
+    """Something was refused, and nothing was changed unless the kind says so; the message is a
+    sentence for the person."""
 
 
 class NotFound(ServiceError):
@@ -45,6 +46,14 @@ class NotAllowed(ServiceError):
 
 class Conflict(ServiceError):
     """Not possible in the state things are in."""
+
+
+class ModelFailed(ServiceError):
+    """The question is kept; the model did not answer it, for the reason told."""
+
+
+class Unfinished(ServiceError):
+    """The question is kept and being answered, but the end cannot be waited for here and now."""
 
 
 class TooMany(ServiceError):

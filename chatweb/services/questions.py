@@ -8,20 +8,15 @@ of what was there before.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
-
-from sqlalchemy import insert
+from uuid import UUID
 
 from chatweb.database import retried, writing
-from chatweb.models import Conversation
-from chatweb.services import asking, branches, changes, drafts, limits, owners, texts, titles
+from chatweb.services import asking, branches, drafts, limits, owners, texts
 from chatweb.services.asking import Asked
-from chatweb.services.conversations import Listed, locked
+from chatweb.services.conversations import locked
 from chatweb.services.errors import Conflict, NotFound
 from chatweb.services.limits import Allowance
 from chatweb.services.owners import Owner
-
-BEGIN = insert(Conversation)
 
 
 @retried
@@ -41,19 +36,9 @@ def begin(
         if not is_new and (asked := asking.before(connection, owner, request_id, first)):
             return asked
         limits.count(connection, owner, allowance, begins=True)
-        now = datetime.now(UTC)
-        listed = Listed(uuid4(), texts.first_words(text), now, True)
-        connection.execute(
-            BEGIN,
-            {
-                "id": listed.id, "owner_id": owner.id, "title": listed.title, "created_at": now,
-                "last_message_at": now, "message_count": 2, "head": 2,
-            },
+        asked = asking.add_first(
+            connection, owner, texts.first_words(text), text, request_id, process_id
         )  # fmt: skip
-        asked = asking.add_exchange(
-            connection, owner, listed, None, 1, text, request_id, process_id, now
-        )  # fmt: skip
-        changes.note(connection, owner.id, listed.id)
         drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked
@@ -90,13 +75,9 @@ def ask(
             if parent is None
             else asking.followed(connection, conversation_id, parent)
         )
-        now = datetime.now(UTC)
-        title = titles.with_question(connection, conversation, text)
-        asked = asking.add_exchange(
-            connection, owner, Listed(conversation_id, title, now, True), follows,
-            conversation.message_count + 1, text, request_id, process_id, now,
+        asked = asking.add_next(
+            connection, owner, conversation, follows, text, request_id, process_id
         )  # fmt: skip
-        asking.grow(connection, owner, conversation_id, asked.answer, now)
         drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked

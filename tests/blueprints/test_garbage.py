@@ -43,7 +43,7 @@ def garbled(nonsense: str) -> dict[str, Any]:
 def test_nothing_that_can_be_sent_is_a_fault_of_the_server(
     app: Flask, browser: Browser, mine: UUID, log: Callable[[], list[str]]
 ) -> None:
-    values = {"conversation_id": mine, "position": 2, "filename": "chatweb.css"}
+    values = {"conversation_id": mine, "position": 2, "filename": "chatweb.css", "session_id": mine}
     asked_by = cycle([{}, HTMX])
     for rule in app.url_map.iter_rules():
         with app.test_request_context():
