@@ -18,6 +18,7 @@ from chatweb.blueprints.drafts import drafts
 from chatweb.blueprints.feed import feed
 from chatweb.blueprints.health import health
 from chatweb.blueprints.history import history
+from chatweb.blueprints.openai import views as openai
 from chatweb.blueprints.seeds import book as seed_book
 from chatweb.blueprints.seeds import sessions as seed_sessions
 from chatweb.config import Settings
@@ -39,7 +40,9 @@ def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
     assets.init_app(app)
     for blueprint in (chat, answers, branches, drafts, feed, conversations, history, health):
         app.register_blueprint(blueprint)
-    for face in (api_conversations, api_messages, api_description, seed_sessions, seed_book):
+    app.extensions["model"] = model
+    faces = (api_conversations, api_messages, api_description, openai, seed_sessions, seed_book)
+    for face in faces:
         app.register_blueprint(face.blueprint)
     for name in ("icons.html", "times.html", "chat/_again.html"):
         # Importing them in each fragment would cost more than most fragments do.

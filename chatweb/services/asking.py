@@ -8,6 +8,7 @@ would be told that something was done that was not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -149,18 +150,23 @@ def before(
 
 def add_first(
     connection: Connection, owner: Owner, title: str, text: str, request_id: UUID,
-    process_id: UUID, **more: Any,
+    process_id: UUID, earlier: Sequence[tuple[str, str]] = (), **more: Any,
 ) -> Asked:  # fmt: skip
-    """Make a conversation of a question and its empty answer; ``more``: further values of its row.
-    The caller holds its owner."""
-    now = datetime.now(UTC)
+    """Make a conversation of what was said ``earlier``, elsewhere, a question and its empty answer;
+    ``more``: further values of its row. The caller holds its owner."""
+    now, question = datetime.now(UTC), len(earlier) + 1
     listed = Listed(uuid4(), title, now, True)
     values = {
         "id": listed.id, "owner_id": owner.id, "title": title, "created_at": now,
-        "last_message_at": now, "message_count": 2, "head": 2,
+        "last_message_at": now, "message_count": question + 1, "head": question + 1,
     }  # fmt: skip
     connection.execute(BEGIN, values | more)
-    asked = add_exchange(connection, owner, listed, None, 1, text, request_id, process_id, now)
+    if earlier:
+        add_earlier(connection, owner, listed.id, earlier, now)
+    asked = add_exchange(
+        connection, owner, listed, len(earlier) or None, question, text, request_id, process_id,
+        now,
+    )  # fmt: skip
     changes.note(connection, owner.id, listed.id)
     return asked
 
@@ -194,6 +200,19 @@ def add_exchange(
     return Asked(
         listed, parent, question, text, question + 1, answer_id, True, process_id, now
     )  # fmt: skip
+
+
+def add_earlier(
+    connection: Connection, owner: Owner, conversation_id: UUID,
+    earlier: Sequence[tuple[str, str]], now: datetime,
+) -> None:  # fmt: skip
+    """Add what was said elsewhere before a new conversation: role and text, oldest first."""
+    rows = [
+        {"position": position, "parent": position - 1 or None, "role": role, "status": "complete",
+         "content": text, "request_id": None, "process_id": None}
+        for position, (role, text) in enumerate(earlier, 1)
+    ]  # fmt: skip
+    _add(connection, owner, conversation_id, now, *rows)
 
 
 def add_answer(

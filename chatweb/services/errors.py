@@ -48,10 +48,6 @@ class Conflict(ServiceError):
     """Not possible in the state things are in."""
 
 
-class ModelFailed(ServiceError):
-    """The question is kept; the model did not answer it, for the reason told."""
-
-
 class Unfinished(ServiceError):
     """The question is kept and being answered, but the end cannot be waited for here and now."""
 
@@ -62,3 +58,7 @@ class TooMany(ServiceError):
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+
+
+class ModelFailed(ServiceError):
+    """The question is kept, but its answer ended without being whole; the message says why."""

@@ -7,6 +7,7 @@ of what was there before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -21,9 +22,12 @@ from chatweb.services.owners import Owner
 
 @retried
 def begin(
-    owner: Owner, text: str, longest: int, request_id: UUID, process_id: UUID, allowance: Allowance
-) -> Asked:
+    owner: Owner, text: str, longest: int, request_id: UUID, process_id: UUID,
+    allowance: Allowance, earlier: Sequence[tuple[str, str]] = (),
+) -> Asked:  # fmt: skip
     """Make a conversation with its first question and the empty answer.
+
+    ``earlier``: role and text of what was said before, elsewhere, oldest first.
 
     :raises Invalid: the text is empty or over ``longest`` characters
     :raises StaleForm: the request id was used for something else
@@ -32,12 +36,13 @@ def begin(
     text = texts.question(text, longest)
     with writing() as connection:
         is_new = owners.ensure(connection, owner)
-        first = {"role": "user", "parent": None, "content": text}
+        first = {"role": "user", "parent": len(earlier) or None, "content": text}
         if not is_new and (asked := asking.before(connection, owner, request_id, first)):
             return asked
         limits.count(connection, owner, allowance, begins=True)
+        words = next((said for role, said in earlier if role == "user"), text)
         asked = asking.add_first(
-            connection, owner, texts.first_words(text), text, request_id, process_id
+            connection, owner, texts.first_words(words), text, request_id, process_id, earlier
         )  # fmt: skip
         drafts.forget(connection, owner, request_id)
         connection.commit()
