@@ -11,6 +11,7 @@ from chatweb.blueprints.answers import answers
 from chatweb.blueprints.api import conversations as api_conversations
 from chatweb.blueprints.api import description as api_description
 from chatweb.blueprints.api import messages as api_messages
+from chatweb.blueprints.api import search as api_search
 from chatweb.blueprints.branches import branches
 from chatweb.blueprints.chat import chat
 from chatweb.blueprints.conversations import conversations
@@ -41,8 +42,8 @@ def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
     for blueprint in (chat, answers, branches, drafts, feed, conversations, history, health):
         app.register_blueprint(blueprint)
     app.extensions["model"] = model
-    faces = (api_conversations, api_messages, api_description, openai, seed_sessions, seed_book)
-    for face in faces:
+    for_programs = (api_conversations, api_messages, api_search, api_description, openai)
+    for face in (*for_programs, seed_sessions, seed_book):
         app.register_blueprint(face.blueprint)
     for name in ("icons.html", "times.html", "chat/_again.html"):
         # Importing them in each fragment would cost more than most fragments do.
