@@ -23,6 +23,7 @@ from chatweb.services.limits import UNLIMITED
 from chatweb.services.owners import Owner
 from tests import factories
 from tests.blueprints.browser import Browser
+from tests.blueprints.test_citations import ANNOTATIONS, SKY, cites
 from tests.scripted_model import Script, ScriptedModel, answer_to
 
 Rows = Callable[[type[Any]], list[Any]]
@@ -148,14 +149,15 @@ class TestAQuestion:
         reader.ask("POST", AGENT, 400, **body)
         assert stored() == before
 
-    def test_comes_with_its_citations(self, reader: Reader) -> None:
-        """Those that were stored with an answer, as everywhere."""
-        cited = [{"document": "book", "page": 3}]
-        answered(reader, SENSORS, citations=cited, model="m")
+    def test_is_answered_with_citations(self, reader: Reader, model: ScriptedModel) -> None:
+        model.script = cites(*ANNOTATIONS)
 
-        _, answer = reader.ask("GET", HISTORY)["messages"]
+        found = reader.agent(chapter=SENSORS)
 
-        assert answer["citations"] == cited
+        assert found["answer"] == "Blue."
+        assert found["citations"] == found["message"]["citations"] == [SKY]
+        question, answer = reader.ask("GET", HISTORY)["messages"]
+        assert (question["citations"], answer["citations"]) == ([], [SKY])
 
 
 class TestAnAnswerThatFailed:
