@@ -9,6 +9,7 @@ from chatweb.blueprints.access import ANYONE, READERS, open_to, owner, session_i
 from chatweb.blueprints.api.described import described, request_id
 from chatweb.blueprints.composer import longest
 from chatweb.blueprints.limits import allowance
+from chatweb.blueprints.seeds.answers import ended
 from chatweb.blueprints.seeds.book_shapes import (
     AgentAnswer,
     AgentMessage,
@@ -19,7 +20,6 @@ from chatweb.blueprints.seeds.book_shapes import (
     Persistence,
     ReadHistory,
 )
-from chatweb.blueprints.seeds.waiting import ended
 from chatweb.services import chapters
 
 blueprint = Blueprint("seed_book", __name__, url_prefix="/chat")
