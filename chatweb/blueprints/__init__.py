@@ -20,6 +20,8 @@ from chatweb.blueprints.feed import feed
 from chatweb.blueprints.health import health
 from chatweb.blueprints.history import history
 from chatweb.blueprints.openai import views as openai
+from chatweb.blueprints.seeds import book as seed_book
+from chatweb.blueprints.seeds import sessions as seed_sessions
 from chatweb.blueprints.tokens import tokens
 from chatweb.config import Settings
 
@@ -43,7 +45,8 @@ def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
     ):  # fmt: skip
         app.register_blueprint(blueprint)
     app.extensions["model"] = model
-    for face in (api_conversations, api_messages, api_search, api_description, openai):
+    for_programs = (api_conversations, api_messages, api_search, api_description, openai)
+    for face in (*for_programs, seed_sessions, seed_book):
         app.register_blueprint(face.blueprint)
     for name in ("icons.html", "times.html", "chat/_again.html"):
         # Importing them in each fragment would cost more than most fragments do.

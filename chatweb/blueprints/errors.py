@@ -21,6 +21,7 @@ from chatweb.services.errors import (
     StaleForm,
     TooMany,
     Unavailable,
+    Unfinished,
     Unrecognised,
 )
 
@@ -34,6 +35,7 @@ CODES: dict[type[Exception], int] = {
     Invalid: 422,
     TooMany: 429,
     ModelFailed: 502,
+    Unfinished: 503,
     Unavailable: 503,
 }
 

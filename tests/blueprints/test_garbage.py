@@ -48,7 +48,7 @@ def test_nothing_that_can_be_sent_is_a_fault_of_the_server(
 ) -> None:
     values = {
         "conversation_id": mine, "position": 2, "filename": "chatweb.css", "token_id": 1,
-        "name": "test",
+        "name": "test", "session_id": mine,
     }  # fmt: skip
     asked_by = cycle([{}, HTMX])
     for rule in app.url_map.iter_rules():

@@ -10,7 +10,16 @@ import msgspec
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from werkzeug.routing import Rule
 
-from chatweb.blueprints.access import ANYONE, PROGRAMS, SAFE, SESSION, cookie_name, open_to
+from chatweb.blueprints.access import (
+    ANYONE,
+    PROGRAMS,
+    READERS,
+    SAFE,
+    SESSION,
+    SESSION_IN_QUERY,
+    cookie_name,
+    open_to,
+)
 from chatweb.blueprints.api.described import JSON, Described
 from chatweb.blueprints.api.shapes import Refusal
 
@@ -79,6 +88,7 @@ def schemes() -> dict[str, Any]:
     return {
         "token": {"type": "http", "scheme": "bearer"},
         "session": {"type": "apiKey", "in": "header", "name": SESSION},
+        "session_in_query": {"type": "apiKey", "in": "query", "name": SESSION_IN_QUERY},
         "cookie": {"type": "apiKey", "in": "cookie", "name": cookie_name()},
     }
 
@@ -98,8 +108,10 @@ def operation(rule: Rule, about: Described, method: str, whom: str) -> dict[str,
         "responses": responses(rule, about, method),
         "security": [{"token": []}],
     }
-    if whom == PROGRAMS:
+    if whom in {PROGRAMS, READERS}:
         known["security"] += [{"session": []}, {"cookie": []}, {}]
+        if whom == READERS:
+            known["security"].insert(1, {"session_in_query": []})
     elif whom == ANYONE:
         known["security"] = []
     if about.takes:
