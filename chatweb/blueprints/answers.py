@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from chatweb import replies
 from chatweb.blueprints import following, forms, htmx, places
 from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.composer import longest
 from chatweb.blueprints.feed import PageNews
 from chatweb.blueprints.pages import back_to
 from chatweb.services import answers as answers_service
@@ -39,7 +40,7 @@ def stop(conversation_id: UUID, position: int) -> AnyResponse | str:
         replies.stop(request.id, request.stop_at)
     if not htmx.wants_fragment():
         # Without scripts the box comes along, and nothing else has saved it.
-        drafts.save(owner(), conversation_id, forms.text("text"), forms.request_id())
+        drafts.save(owner(), conversation_id, forms.text("text"), forms.request_id(), longest())
         return back_to(conversation_id, position)
     message = messages.find(owner(), conversation_id, position)
     # One that has not ended yet, because the database is slow, tells its end by its stream.

@@ -9,6 +9,8 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from chatweb.blueprints import forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.composer import longest
+from chatweb.blueprints.limits import allowance
 from chatweb.services import drafts as service
 
 drafts = Blueprint("drafts", __name__)
@@ -28,7 +30,9 @@ def of_conversation(conversation_id: UUID) -> AnyResponse:
 
 def save(conversation_id: UUID | None, page: str) -> AnyResponse:
     request_id = forms.request_id()
-    kept_as = service.save(owner(), conversation_id, forms.text("text"), request_id)
+    kept_as = service.save(
+        owner(), conversation_id, forms.text("text"), request_id, longest(), allowance()
+    )
     if not htmx.wants_fragment():
         return redirect(page, 303)
     if kept_as == request_id:

@@ -14,12 +14,14 @@ from chatweb.blueprints import htmx, programs
 from chatweb.services.errors import (
     Conflict,
     Invalid,
+    ModelFailed,
     NotAllowed,
     NotFound,
     ServiceError,
     StaleForm,
     TooMany,
     Unavailable,
+    Unfinished,
     Unrecognised,
 )
 
@@ -32,6 +34,8 @@ CODES: dict[type[Exception], int] = {
     Conflict: 409,
     Invalid: 422,
     TooMany: 429,
+    ModelFailed: 502,
+    Unfinished: 503,
     Unavailable: 503,
 }
 
@@ -120,9 +124,9 @@ def kept(code: int, stale: bool) -> Kept | None:
     if request.content_length > (request.max_content_length or 0):
         return None
     form = request.form
-    if not (text := form.get("text", "")):
+    text, sent_id = form.get("text", ""), form.get("request_id", "")
+    if not (text or stale):
         return None
-    sent_id = form.get("request_id", "")
     request_id = sent_id if sent_id and not stale else str(uuid4())
     return Kept(_sends_to(), text, request_id, sent_id, form.get("shown", ""))
 
@@ -135,8 +139,13 @@ def _sends_to() -> str:
     return url_for("chat.ask", conversation_id=(request.view_args or {})["conversation_id"])
 
 
+def code_of(error: Exception) -> int:
+    """The number of what a service has refused."""
+    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+
+
 def refused(error: Exception) -> Response:
-    code = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    code = code_of(error)
     sentence = str(error)
     if code == 503 and not programs.are_asking():
         sentence = f"{error} {SAVED_SO_FAR}"

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from chatweb.database import Unavailable
 
 __all__ = [
-    "Conflict", "Invalid", "NotAllowed", "NotFound", "ServiceError", "StaleForm", "TooMany",
-    "Unavailable", "Unrecognised",
+    "Conflict", "Invalid", "ModelFailed", "NotAllowed", "NotFound", "ServiceError", "StaleForm",
+    "TooMany", "Unavailable", "Unfinished", "Unrecognised",
 ]  # fmt: skip
 
 
 class ServiceError(Exception):
-    """Something was refused and nothing was changed; the message is a sentence for the person."""
+    """Something was refused, and nothing was changed unless the kind says so; the message is a
+    sentence for the person."""
 
 
 class NotFound(ServiceError):
@@ -47,9 +48,17 @@ class Conflict(ServiceError):
     """Not possible in the state things are in."""
 
 
+class Unfinished(ServiceError):
+    """The question is kept and being answered, but the end cannot be waited for here and now."""
+
+
 class TooMany(ServiceError):
     """More than is allowed in a while; after ``retry_after`` seconds there is room again."""
 
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+
+
+class ModelFailed(ServiceError):
+    """The question is kept, but its answer ended without being whole; the message says why."""

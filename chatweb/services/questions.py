@@ -7,28 +7,27 @@ of what was there before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
-
-from sqlalchemy import insert
+from uuid import UUID
 
 from chatweb.database import retried, writing
-from chatweb.models import Conversation
-from chatweb.services import asking, branches, changes, drafts, limits, owners, texts, titles
+from chatweb.services import asking, branches, drafts, limits, owners, texts
 from chatweb.services.asking import Asked
-from chatweb.services.conversations import Listed, locked
+from chatweb.services.conversations import locked
 from chatweb.services.errors import Conflict, NotFound
 from chatweb.services.limits import Allowance
 from chatweb.services.owners import Owner
 
-BEGIN = insert(Conversation)
-
 
 @retried
 def begin(
-    owner: Owner, text: str, longest: int, request_id: UUID, process_id: UUID, allowance: Allowance
-) -> Asked:
+    owner: Owner, text: str, longest: int, request_id: UUID, process_id: UUID,
+    allowance: Allowance, earlier: Sequence[tuple[str, str]] = (),
+) -> Asked:  # fmt: skip
     """Make a conversation with its first question and the empty answer.
+
+    ``earlier``: role and text of what was said before, elsewhere, oldest first.
 
     :raises Invalid: the text is empty or over ``longest`` characters
     :raises StaleForm: the request id was used for something else
@@ -37,23 +36,14 @@ def begin(
     text = texts.question(text, longest)
     with writing() as connection:
         is_new = owners.ensure(connection, owner)
-        first = {"role": "user", "parent": None, "content": text}
+        first = {"role": "user", "parent": len(earlier) or None, "content": text}
         if not is_new and (asked := asking.before(connection, owner, request_id, first)):
             return asked
         limits.count(connection, owner, allowance, begins=True)
-        now = datetime.now(UTC)
-        listed = Listed(uuid4(), texts.first_words(text), now, True)
-        connection.execute(
-            BEGIN,
-            {
-                "id": listed.id, "owner_id": owner.id, "title": listed.title, "created_at": now,
-                "last_message_at": now, "message_count": 2, "head": 2,
-            },
+        words = next((said for role, said in earlier if role == "user"), text)
+        asked = asking.add_first(
+            connection, owner, texts.first_words(words), text, request_id, process_id, earlier
         )  # fmt: skip
-        asked = asking.add_exchange(
-            connection, owner, listed, None, 1, text, request_id, process_id, now
-        )  # fmt: skip
-        changes.note(connection, owner.id, listed.id)
         drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked
@@ -90,13 +80,9 @@ def ask(
             if parent is None
             else asking.followed(connection, conversation_id, parent)
         )
-        now = datetime.now(UTC)
-        title = titles.with_question(connection, conversation, text)
-        asked = asking.add_exchange(
-            connection, owner, Listed(conversation_id, title, now, True), follows,
-            conversation.message_count + 1, text, request_id, process_id, now,
+        asked = asking.add_next(
+            connection, owner, conversation, follows, text, request_id, process_id
         )  # fmt: skip
-        asking.grow(connection, owner, conversation_id, asked.answer, now)
         drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked

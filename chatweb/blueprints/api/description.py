@@ -10,7 +10,16 @@ import msgspec
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from werkzeug.routing import Rule
 
-from chatweb.blueprints.access import ANYONE, PROGRAMS, SAFE, SESSION, cookie_name, open_to
+from chatweb.blueprints.access import (
+    ANYONE,
+    PROGRAMS,
+    READERS,
+    SAFE,
+    SESSION,
+    SESSION_IN_QUERY,
+    cookie_name,
+    open_to,
+)
 from chatweb.blueprints.api.described import JSON, Described
 from chatweb.blueprints.api.shapes import Refusal
 
@@ -26,7 +35,7 @@ REASONS = {
     404: "Not there, or not theirs", 409: "Not possible in the state things are in",
     413: "The body is too large", 415: "The body is not JSON",
     422: "Something that was sent cannot be taken", 429: "More than is allowed in a while",
-    500: "The model failed", 502: "The model failed", 503: "The database is away",
+    502: "The model gave no whole answer; the question is kept", 503: "The database is away",
 }  # fmt: skip
 PLACES = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
 PLACE = re.compile(r"<(?:(\w+):)?(\w+)>")
@@ -79,6 +88,7 @@ def schemes() -> dict[str, Any]:
     return {
         "token": {"type": "http", "scheme": "bearer"},
         "session": {"type": "apiKey", "in": "header", "name": SESSION},
+        "session_in_query": {"type": "apiKey", "in": "query", "name": SESSION_IN_QUERY},
         "cookie": {"type": "apiKey", "in": "cookie", "name": cookie_name()},
     }
 
@@ -98,8 +108,10 @@ def operation(rule: Rule, about: Described, method: str, whom: str) -> dict[str,
         "responses": responses(rule, about, method),
         "security": [{"token": []}],
     }
-    if whom == PROGRAMS:
+    if whom in {PROGRAMS, READERS}:
         known["security"] += [{"session": []}, {"cookie": []}, {}]
+        if whom == READERS:
+            known["security"].insert(1, {"session_in_query": []})
     elif whom == ANYONE:
         known["security"] = []
     if about.takes:
