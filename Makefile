@@ -59,6 +59,12 @@ soak: $(TEST_STAMP) ## Mix faults and load: MINUTES=10 DATABASE=postgresql|sqlit
 kills: $(TEST_STAMP) ## Acknowledge, then kill: ROUNDS=1000 DATABASE=postgresql|sqlite SEED=1
 	@$(BIN)/python -m tests.faults.soak.kills --rounds $(ROUNDS) --database $(DATABASE) --seed $(SEED)
 
+REQUESTS ?= 20000
+
+.PHONY: fuzz
+fuzz: $(TEST_STAMP) ## Send what programs may: REQUESTS=20000 DATABASE=postgresql|sqlite SEED=1
+	@$(BIN)/python -m tests.faults.soak.fuzz --requests $(REQUESTS) --database $(DATABASE) --seed $(SEED)
+
 .PHONY: screenshots
 screenshots: $(TEST_STAMP) browser fonts ## Photograph the pages into docs/screenshots
 	@$(BIN)/python -m bench.screenshots

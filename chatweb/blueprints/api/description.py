@@ -11,7 +11,8 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 from werkzeug.routing import Rule
 
 from chatweb.blueprints.access import ANYONE, PROGRAMS, SAFE, SESSION, cookie_name, open_to
-from chatweb.blueprints.api.described import JSON, Described
+from chatweb.blueprints.api.contents import components, content, in_all
+from chatweb.blueprints.api.described import Described
 from chatweb.blueprints.api.shapes import Refusal
 
 blueprint = Blueprint("api_description", __name__, url_prefix="/api")
@@ -48,15 +49,6 @@ def page() -> str:
 def openapi() -> dict[str, Any]:
     """All views that are described, as OpenAPI 3.1."""
     routes = list(described_routes())
-    kinds: set[Any] = {Refusal}
-    for _, about, _ in routes:
-        given = (each for values in about.gives.values() for each in in_all(values))
-        kinds |= {each for each in (about.takes, *given) if isinstance(each, type)}
-    ordered = sorted(kinds, key=lambda kind: kind.__name__)
-    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
-    for schema in schemas.values():
-        # A docstring's lines are broken for the reader of the code.
-        schema["description"] = " ".join(schema.get("description", "").split())
     paths: dict[str, dict[str, Any]] = {}
     for rule, about, whom in routes:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
@@ -71,7 +63,10 @@ def openapi() -> dict[str, Any]:
             "description": "Ask, read and follow as the pages do, from programs.",
         },
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": schemes()},
+        "components": {
+            "schemas": components((about for _, about, _ in routes), Refusal),
+            "securitySchemes": schemes(),
+        },
     }
 
 
@@ -142,23 +137,3 @@ def responses(rule: Rule, about: Described, method: str) -> dict[str, Any]:
         if status in {429, 503}:
             found[str(status)]["headers"] = {"Retry-After": RETRY_AFTER}
     return found
-
-
-def in_all(given: Any) -> tuple[Any, ...]:
-    """What a view gives with a status: shapes as JSON, and text of other media types by name."""
-    return given if isinstance(given, tuple) else (given,) if given else ()
-
-
-def content(*given: Any) -> dict[str, Any]:
-    if not given:
-        return {}
-    return {
-        "content": {
-            each if isinstance(each, str) else JSON: {
-                "schema": {"type": "string"}
-                if isinstance(each, str)
-                else {"$ref": f"#/components/schemas/{each.__name__}"}
-            }
-            for each in given
-        }
-    }
