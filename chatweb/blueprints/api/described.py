@@ -94,7 +94,7 @@ def from_body(shape: type[msgspec.Struct]) -> Any:
     data = request.get_data(cache=False)
     try:
         sent = msgspec.json.decode(data) if data else {}
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         abort(400)
     return fitted(sent, shape)
 

@@ -30,8 +30,7 @@ def serving(
     """Makes an application with other settings, on the test's database."""
 
     def make(**settings: Any) -> Flask:
-        return make_app(
-            DATABASE_URL=database_url, LLM_BASE_URL=model.base_url, LLM_MODEL="test", **settings
-        )
+        usual = {"DATABASE_URL": database_url, "LLM_BASE_URL": model.base_url, "LLM_MODEL": "test"}
+        return make_app(**usual | settings)
 
     return make

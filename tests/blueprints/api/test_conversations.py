@@ -158,8 +158,11 @@ class TestTheList:
     def test_is_the_askers_own(self, program: Program, stranger: Program, many: list[str]) -> None:
         assert stranger.get(ALL) == {"items": [], "next": None}
 
-    @pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=x", "limit=", "limit=1.5",
-                                       "limit=-1", f"limit={'9' * 40}", "status=deleted"])  # fmt: skip
+    @pytest.mark.parametrize(
+        "query",
+        ["limit=0", "limit=101", "limit=x", "limit=", "limit=1.5", "limit=-1",
+         f"limit={'9' * 40}", "status=deleted"],
+    )  # fmt: skip
     def test_refuses_what_it_cannot_do(self, program: Program, query: str) -> None:
         said = error(program.send("GET", f"{ALL}?{query}"), 422, "invalid")
         assert list(said["fields"]) == [query.partition("=")[0]]

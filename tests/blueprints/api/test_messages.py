@@ -24,8 +24,8 @@ FIELDS = {
 SOON, LONG = 0.2, 30
 
 
-def positions(items: list[Any]) -> list[int]:
-    return [each["position"] for each in items]
+def positions(*pages: list[Any]) -> list[int]:
+    return [each["position"] for page in pages for each in page]
 
 
 def stalled(program: Program, model: ScriptedModel, words: int = 5) -> str:
@@ -193,12 +193,10 @@ class TestTheList:
         self, program: Program, seven: str, limit: int
     ) -> None:
         path = f"{seven}/messages"
-        newest = [positions(page) for page in program.pages(path, limit=limit)]
-        oldest = [
-            positions(page) for page in program.pages(path, "after", limit=limit, order="oldest")
-        ]
-        assert sum(newest, []) == [7, 6, 5, 4, 3, 2, 1]
-        assert sum(oldest, []) == [1, 2, 3, 4, 5, 6, 7]
+        newest = list(program.pages(path, limit=limit))
+        oldest = list(program.pages(path, "after", limit=limit, order="oldest"))
+        assert positions(*newest) == [7, 6, 5, 4, 3, 2, 1]
+        assert positions(*oldest) == [1, 2, 3, 4, 5, 6, 7]
         assert len(newest) == len(oldest) == -(-7 // limit)
 
     def test_between_positions(self, program: Program, seven: str) -> None:
@@ -215,7 +213,7 @@ class TestTheList:
         self, program: Program, seven: str, branch: int, found: list[int], limit: int
     ) -> None:
         pages = program.pages(f"{seven}/messages", branch=branch, limit=limit)
-        assert sum((positions(page) for page in pages), []) == found
+        assert positions(*pages) == found
 
     @pytest.mark.parametrize(
         ("query", "status", "code"),
