@@ -23,6 +23,8 @@ SILENT = 200
 """Readers that never take what is written to them."""
 TOKENS, INTERVAL = 120, 0.25
 LOOKS = 40
+COMES_BACK = 5
+"""Times that a reader tries."""
 
 
 def readers() -> Iterator[Row]:
@@ -85,16 +87,21 @@ def _never_reads(port: int, chat: Chat) -> socket.socket:
 
 
 async def _reads_all(port: int, chat: Chat) -> str:
-    """What a reader missed; nothing, where it was sent every word."""
-    try:
-        connection = await Connection.to(port)
-        arrivals = await connection.follow(request(chat.address, chat.token))
-    except OSError as error:
-        return f"{type(error).__name__}: {error}"
-    connection.close()
-    said = html.unescape(TAG.sub(" ", b"".join(data for _, data in arrivals).decode()))
-    missing = set(answer_to(chat.question, TOKENS).split()) - set(re.findall(r"\w+", said))
-    return f"{len(missing)} words" if missing else ""
+    """What a reader missed; nothing, where it was sent every word. As a page does, it comes back
+    where its connection ends too soon."""
+    for _ in range(COMES_BACK):
+        try:
+            connection = await Connection.to(port)
+            arrivals = await connection.follow(request(chat.address, chat.token))
+        except OSError as error:
+            missed = f"{type(error).__name__}: {error}"
+            await asyncio.sleep(0.5)
+            continue
+        connection.close()
+        said = html.unescape(TAG.sub(" ", b"".join(data for _, data in arrivals).decode()))
+        missing = set(answer_to(chat.question, TOKENS).split()) - set(re.findall(r"\w+", said))
+        return f"{len(missing)} words" if missing else ""
+    return missed
 
 
 def rows(

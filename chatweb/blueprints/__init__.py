@@ -11,6 +11,7 @@ from chatweb.blueprints.answers import answers
 from chatweb.blueprints.api import conversations as api_conversations
 from chatweb.blueprints.api import description as api_description
 from chatweb.blueprints.api import messages as api_messages
+from chatweb.blueprints.api import search as api_search
 from chatweb.blueprints.branches import branches
 from chatweb.blueprints.chat import chat
 from chatweb.blueprints.conversations import conversations
@@ -18,6 +19,7 @@ from chatweb.blueprints.drafts import drafts
 from chatweb.blueprints.feed import feed
 from chatweb.blueprints.health import health
 from chatweb.blueprints.history import history
+from chatweb.blueprints.openai import views as openai
 from chatweb.config import Settings
 
 THEMES = {"light", "dark"}
@@ -37,7 +39,8 @@ def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
     assets.init_app(app)
     for blueprint in (chat, answers, branches, drafts, feed, conversations, history, health):
         app.register_blueprint(blueprint)
-    for face in (api_conversations, api_messages, api_description):
+    app.extensions["model"] = model
+    for face in (api_conversations, api_messages, api_search, api_description, openai):
         app.register_blueprint(face.blueprint)
     for name in ("icons.html", "times.html", "chat/_again.html"):
         # Importing them in each fragment would cost more than most fragments do.

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from chatweb import replies
 from chatweb.rendering import blocks, growing
+from chatweb.rendering.citations import Source, sources
 from chatweb.rendering.kept import Kept
 from chatweb.services import branches, messages
 from chatweb.services.asking import Asked
@@ -37,6 +38,7 @@ class Foot(NamedTuple):
     model: str | None = None
     reason: str | None = None
     can_go_on: bool = False
+    citations: tuple[Source, ...] = ()
 
     def request_id(self, way: str) -> UUID:
         """The same in every tab, so that two clicks are one try; another one after that try."""
@@ -87,6 +89,7 @@ def foot(row: Any, siblings: Siblings | None = None) -> Foot:
         row.conversation_id, row.position, row.role, row.status, row.created_at, siblings,
         row.details.get("model"), row.details.get("reason"),
         was_cut and 0 < len(row.content) < current_app.extensions["settings"].max_answer_chars,
+        sources(row.details.get("citations", ())),
     )  # fmt: skip
 
 

@@ -21,7 +21,8 @@ def can_be_taken() -> bool:
         isinstance(connection, socket.socket)
         and not isinstance(connection, ssl.SSLSocket)
         and request.environ["SERVER_PROTOCOL"] == "HTTP/1.1"
-        and request.method == "GET"
+        # Nothing of this request is left on it: of a body all has been read.
+        and request.method in {"GET", "POST"}
     )
 
 

@@ -14,6 +14,7 @@ from chatweb.blueprints import htmx, programs
 from chatweb.services.errors import (
     Conflict,
     Invalid,
+    ModelFailed,
     NotAllowed,
     NotFound,
     ServiceError,
@@ -32,6 +33,7 @@ CODES: dict[type[Exception], int] = {
     Conflict: 409,
     Invalid: 422,
     TooMany: 429,
+    ModelFailed: 502,
     Unavailable: 503,
 }
 

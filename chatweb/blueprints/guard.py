@@ -29,6 +29,8 @@ HEADERS = {
 BYTES_PER_CHARACTER = 12
 """Four bytes of UTF-8, each as ``%XX`` in a form."""
 BYTES_AROUND = 16_384
+TRANSCRIPT_BYTES = 4 * 1024 * 1024
+"""Where a program sends all that was said before."""
 
 
 def check_host() -> None:
@@ -40,6 +42,8 @@ def check_host() -> None:
 def check_body() -> None:
     """A body says how long it is (one that does not would be cut off at the limit, in silence), is
     not too long, and is what the route takes: a form would be read as one without fields."""
+    if request.path.startswith(programs.TRANSCRIPTS):
+        request.max_content_length = TRANSCRIPT_BYTES
     if request.content_length is None and "Transfer-Encoding" in request.headers:
         abort(400)
     if (request.content_length or 0) > (request.max_content_length or 0):

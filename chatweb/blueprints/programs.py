@@ -19,6 +19,9 @@ ADDRESSES = ("/api/", "/v1/", "/chat/")
 """What begins so speaks JSON, whatever happens: the interface, OpenAI's, and that of earlier
 systems."""
 
+TRANSCRIPTS = "/v1/"
+"""Where programs of OpenAI's protocol ask."""
+
 CODES = {
     400: "unreadable",
     401: "unauthorized",
@@ -31,6 +34,7 @@ CODES = {
     422: "invalid",
     429: "too_many",
     500: "internal",
+    502: "model_failed",
     503: "unavailable",
 }
 
@@ -62,22 +66,25 @@ def may_come_from(origin: str | None) -> bool:
 
 
 def refused(code: int, sentence: str, fields: Mapping[str, str] | None = None) -> Response:
+    response = jsonify(body(code, sentence, fields))
+    response.status_code = code
+    if code == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+def body(code: int, sentence: str, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What is wrong, as the interface at this address says it."""
     error: dict[str, Any] = {
         "code": CODES.get(code, CODES[400]), "message": sentence, "request_id": g.request_id,
     }  # fmt: skip
     if fields:
         error["fields"] = fields
-    body: dict[str, Any] = {"error": error}
-    if request.path.startswith("/v1/"):
-        error |= {"type": kind(code), "param": next(iter(fields or ()), None)}
-    elif not request.path.startswith("/api/v1/"):
-        body["detail"] = sentence
-    response = jsonify(body)
-    response.status_code = code
-    if code == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
+    if request.path.startswith(TRANSCRIPTS):
+        return {"error": error | {"type": kind(code), "param": next(iter(fields or ()), None)}}
+    return {"error": error} if request.path.startswith("/api/v1/") else {
+        "error": error, "detail": sentence,
+    }  # fmt: skip
 
 
 def kind(code: int) -> str:

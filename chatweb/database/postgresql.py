@@ -12,8 +12,9 @@ import select
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg2
 from psycopg2 import extensions
@@ -21,6 +22,7 @@ from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import ExceptionContext
 
 from chatweb.config import Settings
+from chatweb.database.turns import Turns
 
 SILENCE = 2.0
 """Seconds without a word from the server, to anybody in this process, after which it counts as
@@ -45,6 +47,9 @@ class Patience(threading.local):
 
 
 patience = Patience()
+queues: WeakKeyDictionary[Engine, Turns] = WeakKeyDictionary()
+"""Where those wait who want a connection of an engine's pool."""
+
 limits = {"statement": 5.0}
 aside = threading.Lock()
 heard = 0.0
@@ -54,6 +59,9 @@ heard = 0.0
 def adopt(engine: Engine, settings: Settings) -> None:
     limits["statement"] = settings.database_timeout
     extensions.set_wait_callback(wait)
+    if settings.database_pool_size:
+        places = settings.database_pool_size + settings.database_max_overflow
+        queues[engine] = Turns(places, settings.database_pool_timeout)
     event.listen(engine, "handle_error", keep_secret)
 
 
@@ -132,8 +140,15 @@ def patient(silence: float = SILENCE) -> Iterator[None]:
 
 
 @contextmanager
+def connected(engine: Engine) -> Iterator[Connection]:
+    queue = queues.get(engine)
+    with queue.turn() if queue else nullcontext(), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
 def reader(engine: Engine, _silence: float = SILENCE) -> Iterator[Connection]:
-    with engine.connect() as connection:
+    with connected(engine) as connection:
         driver: Any = connection.connection.driver_connection
         # At the driver, where it costs nothing: SQLAlchemy's own AUTOCOMMIT asks the server twice
         # for each connection that is given back, and where the server has gone meanwhile the read
@@ -148,7 +163,7 @@ def reader(engine: Engine, _silence: float = SILENCE) -> Iterator[Connection]:
 
 @contextmanager
 def writing(engine: Engine) -> Iterator[Connection]:
-    with patient(), engine.connect() as connection:
+    with patient(), connected(engine) as connection:
         # In the transaction itself: session settings do not survive a transaction pooler.
         connection.exec_driver_sql(
             f"SET LOCAL statement_timeout = {int(limits['statement'] * 1000)};"

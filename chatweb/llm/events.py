@@ -8,25 +8,27 @@ whole answer where a stream was asked for); what is not the protocol is refused 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from chatweb.llm import citations
 from chatweb.llm.failures import ModelError, error_in_stream
+from chatweb.llm.texts import REPLACEMENT, storable
 
 MAX_LINE = 2 * 1024 * 1024
 """Bytes of one line, or of an answer that is not streamed; more is not an answer."""
 FIELDS = (b"event:", b"id:", b"retry:", b":")
 BOM = b"\xef\xbb\xbf"
-REPLACEMENT = "\ufffd"
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What is known at the end of an answer; None where the model's server did not say.
 
-    ``capped`` means that we ended it, because it had reached the length allowed.
+    ``capped`` means that we ended it, because it had reached the length allowed; ``citations``:
+    sources it names, each with ``url`` and ``title``.
     """
 
     model: str | None = None
@@ -34,6 +36,7 @@ class Outcome:
     tokens_out: int | None = None
     finish_reason: str | None = None
     capped: bool = False
+    citations: tuple[Mapping[str, str], ...] = ()
 
 
 class Answer:
@@ -57,6 +60,7 @@ class Answer:
         self._tokens_in: int | None = None
         self._tokens_out: int | None = None
         self._finish_reason: str | None = None
+        self._citations: dict[str, dict[str, str]] = {}
         self.capped = False
         self.started = False
         self.done = False
@@ -68,8 +72,9 @@ class Answer:
     @property
     def outcome(self) -> Outcome:
         return Outcome(
-            self._model, self._tokens_in, self._tokens_out, self._finish_reason, self.capped
-        )
+            self._model, self._tokens_in, self._tokens_out, self._finish_reason, self.capped,
+            tuple(self._citations.values()),
+        )  # fmt: skip
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes, divided anywhere.
@@ -159,9 +164,9 @@ class Answer:
             self._take_usage(usage)
         if self._model is None:
             self._model = short(event.get("model"))
-        if not (choice := self._choice(event)):
-            return
+        choice = self._choice(event) or {}
         delta = choice.get("delta")
+        self._take_citations(event, delta if isinstance(delta, dict) else {})
         if isinstance(delta, dict):
             if content := delta.get("content"):
                 self._say(text_of(content))
@@ -194,6 +199,12 @@ class Answer:
             self._tokens_in = count(usage.get("prompt_tokens"))
             self._tokens_out = count(usage.get("completion_tokens"))
 
+    def _take_citations(self, event: dict[str, Any], delta: dict[str, Any]) -> None:
+        for each in citations.found(event, delta):
+            known = self._citations.get(each["url"])
+            if len(self._citations) < citations.MOST and not (known and known["title"]):
+                self._citations[each["url"]] = each
+
     def _say(self, text: str) -> None:
         if self._half or not text.isascii() or "\0" in text:
             text, self._half = storable(self._half + text)
@@ -212,22 +223,6 @@ class Answer:
         if self._half:
             self._half = ""
             self._say(REPLACEMENT)
-
-
-def storable(text: str) -> tuple[str, str]:
-    """``text`` as every database takes it, and the half of a character it may end with.
-
-    NUL and halves of surrogate pairs become U+FFFD. A pair may come in two pieces, so a first
-    half at the very end is handed back, to be put before the next piece.
-    """
-    half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
-    text = text[:-1] if half else text
-    text = text.replace("\0", REPLACEMENT)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text, half
 
 
 def text_of(content: Any) -> str:

@@ -93,6 +93,7 @@ class Engine:
             "tokens_in": outcome.tokens_in,
             "tokens_out": outcome.tokens_out,
             "finish_reason": outcome.finish_reason,
+            "citations": list(outcome.citations) or None,
             "reason": CAPPED if outcome.capped else EMPTY if empty else None,
         }
         details = {name: value for name, value in known.items() if value is not None}

@@ -8,6 +8,7 @@ would be told that something was done that was not.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -159,6 +160,19 @@ def add_exchange(
     return Asked(
         listed, parent, question, text, question + 1, answer_id, True, process_id, now
     )  # fmt: skip
+
+
+def add_earlier(
+    connection: Connection, owner: Owner, conversation_id: UUID,
+    earlier: Sequence[tuple[str, str]], now: datetime,
+) -> None:  # fmt: skip
+    """Add what was said elsewhere before a new conversation: role and text, oldest first."""
+    rows = [
+        {"position": position, "parent": position - 1 or None, "role": role, "status": "complete",
+         "content": text, "request_id": None, "process_id": None}
+        for position, (role, text) in enumerate(earlier, 1)
+    ]  # fmt: skip
+    _add(connection, owner, conversation_id, now, *rows)
 
 
 def add_answer(

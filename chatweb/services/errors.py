@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from chatweb.database import Unavailable
 
 __all__ = [
-    "Conflict", "Invalid", "NotAllowed", "NotFound", "ServiceError", "StaleForm", "TooMany",
-    "Unavailable", "Unrecognised",
+    "Conflict", "Invalid", "ModelFailed", "NotAllowed", "NotFound", "ServiceError", "StaleForm",
+    "TooMany", "Unavailable", "Unrecognised",
 ]  # fmt: skip
 
 
@@ -53,3 +53,7 @@ class TooMany(ServiceError):
     def __init__(self, sentence: str, retry_after: int) -> None:
         super().__init__(sentence)
         self.retry_after = retry_after
+
+
+class ModelFailed(ServiceError):
+    """The question is kept, but its answer ended without being whole; the message says why."""

@@ -7,6 +7,7 @@ of what was there before.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -26,9 +27,12 @@ BEGIN = insert(Conversation)
 
 @retried
 def begin(
-    owner: Owner, text: str, longest: int, request_id: UUID, process_id: UUID, allowance: Allowance
-) -> Asked:
+    owner: Owner, text: str, longest: int, request_id: UUID, process_id: UUID,
+    allowance: Allowance, earlier: Sequence[tuple[str, str]] = (),
+) -> Asked:  # fmt: skip
     """Make a conversation with its first question and the empty answer.
+
+    ``earlier``: role and text of what was said before, elsewhere, oldest first.
 
     :raises Invalid: the text is empty or over ``longest`` characters
     :raises StaleForm: the request id was used for something else
@@ -37,21 +41,26 @@ def begin(
     text = texts.question(text, longest)
     with writing() as connection:
         is_new = owners.ensure(connection, owner)
-        first = {"role": "user", "parent": None, "content": text}
+        first = {"role": "user", "parent": len(earlier) or None, "content": text}
         if not is_new and (asked := asking.before(connection, owner, request_id, first)):
             return asked
         limits.count(connection, owner, allowance, begins=True)
         now = datetime.now(UTC)
-        listed = Listed(uuid4(), texts.first_words(text), now, True)
+        words = next((said for role, said in earlier if role == "user"), text)
+        listed = Listed(uuid4(), texts.first_words(words), now, True)
+        question = len(earlier) + 1
         connection.execute(
             BEGIN,
             {
                 "id": listed.id, "owner_id": owner.id, "title": listed.title, "created_at": now,
-                "last_message_at": now, "message_count": 2, "head": 2,
+                "last_message_at": now, "message_count": question + 1, "head": question + 1,
             },
         )  # fmt: skip
+        if earlier:
+            asking.add_earlier(connection, owner, listed.id, earlier, now)
         asked = asking.add_exchange(
-            connection, owner, listed, None, 1, text, request_id, process_id, now
+            connection, owner, listed, len(earlier) or None, question, text, request_id,
+            process_id, now,
         )  # fmt: skip
         changes.note(connection, owner.id, listed.id)
         drafts.forget(connection, owner, request_id)

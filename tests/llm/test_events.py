@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chatweb.llm.events import MAX_LINE, Answer, Outcome, storable
+from chatweb.llm.events import MAX_LINE, Answer, Outcome
 from chatweb.llm.failures import ModelError
+from chatweb.llm.texts import storable
 
 
 def read(*chunks: bytes, limit: int = 100_000) -> tuple[str, Outcome]:

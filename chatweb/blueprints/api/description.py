@@ -27,7 +27,7 @@ REASONS = {
     404: "Not there, or not theirs", 409: "Not possible in the state things are in",
     413: "The body is too large", 415: "The body is not JSON",
     422: "Something that was sent cannot be taken", 429: "More than is allowed in a while",
-    500: "The model failed", 502: "The model failed", 503: "The database is away",
+    502: "The model gave no whole answer; the question is kept", 503: "The database is away",
 }  # fmt: skip
 PLACES = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
 PLACE = re.compile(r"<(?:(\w+):)?(\w+)>")

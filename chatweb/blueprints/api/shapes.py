@@ -184,6 +184,35 @@ class Piece(Struct):
     text: str
 
 
+class Search(Struct):
+    q: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=1000,
+            description="Words, all of which are in a message; the last may be a beginning.",
+        ),
+    ]
+    limit: Limit = 50
+    before: Annotated[str, Meta(description="`next` of the page before.")] | None = None
+
+
+class Found(Struct):
+    """A message with the words that were looked for, and the part of its text where they are."""
+
+    conversation_id: UUID
+    title: str
+    position: int
+    role: Literal["user", "assistant"]
+    created_at: Time
+    snippet: str
+
+
+class Finds(Struct):
+    items: list[Found]
+    next: str | None
+
+
 class Error(Struct):
     """What is wrong: a word for programs, a sentence for people, the number in the server's log,
     and what is wrong with which field."""
