@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 from werkzeug.routing import Rule
 
 from chatweb.blueprints.access import ANYONE, PROGRAMS, SAFE, SESSION, cookie_name, open_to
+from chatweb.blueprints.api import reading
 from chatweb.blueprints.api.contents import components, content, in_all
-from chatweb.blueprints.api.described import Described
+from chatweb.blueprints.api.described import JSON, Described
 from chatweb.blueprints.api.shapes import Refusal
 
 blueprint = Blueprint("api_description", __name__, url_prefix="/api")
@@ -20,13 +21,16 @@ blueprint = Blueprint("api_description", __name__, url_prefix="/api")
 ANY = (400, 401, 403, 422, 503)
 """Errors that every view may have."""
 WITH_BODY = (413, 415)
+UNREAD = (414, 431)
+"""Said by gunicorn, which has not read the request to its end; so not in our shape."""
 REASONS = {
     200: "Done", 201: "Made", 204: "Done, and nothing to say", 304: "As it was known",
     400: "The request cannot be read", 401: "Who is asking cannot be told",
     403: "This may not be done by whoever is asking, or from where they ask",
     404: "Not there, or not theirs", 409: "Not possible in the state things are in",
-    413: "The body is too large", 415: "The body is not JSON",
+    413: "The body is too large", 414: "The address is too long", 415: "The body is not JSON",
     422: "Something that was sent cannot be taken", 429: "More than is allowed in a while",
+    431: "The headers are too large",
     502: "The model gave no whole answer; the question is kept", 503: "The database is away",
 }  # fmt: skip
 PLACES = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
@@ -37,13 +41,17 @@ RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
 @blueprint.get("/v1/openapi.json")
 @open_to(ANYONE)
 def document() -> Response:
-    return jsonify(openapi())
+    return Response(msgspec.json.encode(openapi()), mimetype=JSON)  # in this order
 
 
 @blueprint.get("/docs")
 @open_to(ANYONE)
 def page() -> str:
-    return render_template("api/page.html", document=openapi(), base=request.host_url.rstrip("/"))
+    described = openapi()
+    return render_template(
+        "api/page.html", operations=list(reading.operations(described)),
+        shapes=list(reading.shapes(described)), base=request.host_url.rstrip("/"),
+    )  # fmt: skip
 
 
 def openapi() -> dict[str, Any]:
@@ -136,4 +144,6 @@ def responses(rule: Rule, about: Described, method: str) -> dict[str, Any]:
         found[str(status)] = {"description": REASONS[status]} | content(Refusal)
         if status in {429, 503}:
             found[str(status)]["headers"] = {"Retry-After": RETRY_AFTER}
-    return found
+    return found | {
+        str(status): {"description": REASONS[status]} | content("text/html") for status in UNREAD
+    }
