@@ -10,11 +10,22 @@ import msgspec
 from flask import Blueprint, Response, current_app, render_template, request
 from werkzeug.routing import Rule
 
-from chatweb.blueprints.access import ANYONE, PROGRAMS, SAFE, SESSION, cookie_name, open_to
+from chatweb.blueprints.access import (
+    ANYONE,
+    OWNERS,
+    PROGRAMS,
+    SAFE,
+    SESSION,
+    cookie_name,
+    open_to,
+    owner,
+)
 from chatweb.blueprints.api import reading
 from chatweb.blueprints.api.contents import components, content, in_all
 from chatweb.blueprints.api.described import JSON, Described
 from chatweb.blueprints.api.shapes import Refusal
+from chatweb.blueprints.pages import feed_of
+from chatweb.blueprints.side import side
 
 blueprint = Blueprint("api_description", __name__, url_prefix="/api")
 
@@ -45,12 +56,13 @@ def document() -> Response:
 
 
 @blueprint.get("/docs")
-@open_to(ANYONE)
+@open_to(OWNERS)
 def page() -> str:
     described = openapi()
     return render_template(
         "api/page.html", operations=list(reading.operations(described)),
         shapes=list(reading.shapes(described)), base=request.host_url.rstrip("/"),
+        conversations=side(owner()), feed=feed_of(),
     )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.blueprints.browser import Browser
 from tests.blueprints.live_page import parsed
 
 PLACE = re.compile(r"<(?:\w+:)?(\w+)>")
@@ -31,10 +32,9 @@ def operations(document: Any) -> list[tuple[str, str, Any]]:
 
 
 def test_anybody_reads_it_and_becomes_nobody(client: FlaskClient) -> None:
-    for path in ("/api/v1/openapi.json", "/api/docs"):
-        response = client.get(path)
-        assert response.status_code == 200
-        assert "Set-Cookie" not in response.headers
+    response = client.get("/api/v1/openapi.json")
+    assert response.status_code == 200
+    assert "Set-Cookie" not in response.headers
 
 
 def test_it_is_openapi_3_1(document: Any) -> None:
@@ -129,6 +129,10 @@ class TestThePage:
         links = {each["href"] for each in page.select("main a[href^='#']")}
         assert links
         assert {each.removeprefix("#") for each in links} <= ids
+
+    def test_is_a_page_like_every_other(self, browser: Browser) -> None:
+        conversation = browser.talk()
+        assert browser.page("/api/docs").one(f"#conversation-{conversation}")
 
     def test_loads_nothing_from_elsewhere_and_has_no_style_of_its_own(self, page: Any) -> None:
         for each in page.select("[src], link[href]"):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count, cycle
 from random import Random
@@ -75,14 +74,19 @@ class Fuzz:
     def run(self, most: int) -> None:
         """Go through all operations, in sense and in nonsense, until there were so many requests
         or more."""
-        for turn, (operation, mode) in enumerate(self._turns()):
+        for turn, (operation, mode) in enumerate(cycle(self._turns())):
             if self.operations.total() >= most:
                 return
             self._some(operation, mode, self.seed + turn)
 
-    def _turns(self) -> Iterator[tuple[Any, GenerationMode]]:
+    def run_all(self) -> None:
+        """Go through all operations once, in sense and in nonsense."""
+        for turn, (operation, mode) in enumerate(self._turns()):
+            self._some(operation, mode, self.seed + turn)
+
+    def _turns(self) -> list[tuple[Any, GenerationMode]]:
         operations = [each.ok() for each in self._description.get_all_operations()]
-        return cycle([(each, mode) for each in operations for mode in GenerationMode])
+        return [(each, mode) for each in operations for mode in GenerationMode]
 
     def _some(self, operation: Any, mode: GenerationMode, seed: int) -> None:
         @hypothesis.seed(seed)
