@@ -8,7 +8,8 @@ import pytest
 import requests
 
 from tests.faults.conftest import Serve
-from tests.faults.soak.fuzz import Fuzz, token_of
+from tests.faults.soak.fuzz import Fuzz
+from tests.sessions import token_of
 
 SEED = 4
 AT_A_TIME = 8

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count, cycle
 from random import Random
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import uuid5
 
 import hypothesis
 import requests
@@ -24,15 +24,11 @@ from schemathesis import GenerationMode, checks
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
 
-from chatweb.services import owners, tokens
-from tests import servers
-from tests.conftest import build_app, close_app
 from tests.faults.places import KINDS, place
 from tests.faults.soak.telling import finish, say, shown, tell
 from tests.scripted_model import Script
+from tests.sessions import SESSION, token_of
 
-SESSION = UUID("4c2a9f5e-7d3b-4e61-9a80-1f6d5c3b2a19")
-"""The anonymous program that asks."""
 CONVERSATIONS = 8
 LONGEST_WAIT = 0.02
 
@@ -146,18 +142,6 @@ class Fuzz:
         changed = case.operation.method.upper() in {"DELETE", "PATCH"} and status < 300
         if changed and name in self._there:
             self._there[self._there.index(name)] = self._make()
-
-
-def token_of(url: str) -> str:
-    """One that is good for what the session owns, in the database at ``url``."""
-    folder = servers.temporary_folder()
-    app = build_app(folder, DATABASE_URL=url)
-    try:
-        with app.app_context():
-            return tokens.make(owners.guest(owners.of_session(SESSION)), "fuzz", "write", None)
-    finally:
-        close_app(app)
-        servers.remove_folder(folder)
 
 
 def patient(wait: object) -> bool:
