@@ -35,9 +35,9 @@ function offerCopies() {
 async function copy(button) {
   const source = button.dataset.copy ? document.getElementById(button.dataset.copy) : button.closest(".code").querySelector("code");
   try {
-    await navigator.clipboard.writeText(source.innerText);
+    await navigator.clipboard.writeText(source.value ?? source.innerText);
   } catch {  // refused, or not offered at all where the page came over plain http
-    getSelection().selectAllChildren(source);
+    source.select ? source.select() : getSelection().selectAllChildren(source);
     return notify("The browser does not allow copying here. The text is selected: copy it by keyboard or menu.");
   }
   const use = button.querySelector("use");

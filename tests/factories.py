@@ -14,7 +14,7 @@ from sqlalchemy import insert, select, update
 
 from chatweb.database import reading, writing
 from chatweb.database.types import now_seconds
-from chatweb.models import Conversation, Message, Process
+from chatweb.models import Conversation, Login, Message, Process, Token
 from chatweb.services import answers, owners, questions
 from chatweb.services.answers import Ending
 from chatweb.services.asking import Asked
@@ -207,4 +207,18 @@ def set_all(**values: Any) -> None:
     """Give every conversation these values."""
     with writing() as connection:
         connection.execute(update(Conversation).values(**values))
+        connection.commit()
+
+
+def set_token(name: str, **values: Any) -> None:
+    """Give every token of this name these values."""
+    with writing() as connection:
+        connection.execute(update(Token).where(Token.name == name).values(**values))
+        connection.commit()
+
+
+def end_logins() -> None:
+    """Revoke every login."""
+    with writing() as connection:
+        connection.execute(update(Login).values(revoked_at=LONG_AGO))
         connection.commit()

@@ -39,7 +39,7 @@ NEVER = {
 NOT_A_NAME = {"utils", "util", "helpers", "helper", "common", "misc", "base", "shared", "core"}
 # The local model's address is chosen before the workers are forked and inherited by them.
 READS_THE_ENVIRONMENT = {"config.py", "llm/local.py", "llm/supervisor.py"}
-WHO = {"anyone", "owners", "programs", "token holders"}
+WHO = {"anyone", "owners", "programs", "readers of a book", "token holders"}
 KNOWS_HTMX = {"blueprints/htmx.py"}
 
 

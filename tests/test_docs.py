@@ -108,6 +108,36 @@ def test_every_link_leads_somewhere() -> None:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_every_function_that_earlier_systems_are_led_to_exists() -> None:
+    page = (REPOSITORY / "docs" / "seeds.md").read_text()
+    rooms = {
+        path.stem: path.read_text()
+        for room in ("services", "replies")
+        for path in (REPOSITORY / "chatweb" / room).glob("*.py")
+    } | {"replies": (REPOSITORY / "chatweb" / "replies" / "__init__.py").read_text()}
+    told = [
+        (module, name) for module, name in re.findall(r"`(\w+)\.(\w+)", page) if module in rooms
+    ]  # fmt: skip
+
+    assert len(told) > 15
+    for module, name in told:
+        assert re.search(rf"^(def|class) {name}\b", rooms[module], re.MULTILINE), (module, name)
+
+
+def test_every_address_that_earlier_systems_are_led_to_exists(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "seeds.md").read_text()
+    rules = {
+        re.sub(r"<(\w+:)?\w+>", "<>", str(rule))
+        for rule in build_app(tmp_path).url_map.iter_rules()
+    }
+
+    told = re.findall(r"`(?:(?:GET|POST|PATCH|DELETE) )?(…?/[^`? {]*)", page)
+    assert len(told) > 15
+    for address in told:
+        full = address.replace("…", "/api/v1/conversations/<>")
+        assert re.sub(r"<\w+>", "<>", full) in rules | {"/api/v1", "/chat/", "/ws/chat/<>"}, address
+
+
 def test_every_test_that_is_told_exists() -> None:
     for path, name in re.findall(r"`(tests/\S+\.py)(?:::(\w+))?`", guides()):
         found = (REPOSITORY / path).read_text()

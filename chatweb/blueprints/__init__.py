@@ -20,6 +20,9 @@ from chatweb.blueprints.feed import feed
 from chatweb.blueprints.health import health
 from chatweb.blueprints.history import history
 from chatweb.blueprints.openai import views as openai
+from chatweb.blueprints.seeds import book as seed_book
+from chatweb.blueprints.seeds import sessions as seed_sessions
+from chatweb.blueprints.tokens import tokens
 from chatweb.config import Settings
 
 THEMES = {"light", "dark"}
@@ -37,10 +40,13 @@ def init_app(app: Flask, settings: Settings, model: dict[str, Any]) -> None:
     errors.init_app(app)
     programs.init_app(app, settings)
     assets.init_app(app)
-    for blueprint in (chat, answers, branches, drafts, feed, conversations, history, health):
+    for blueprint in (
+        chat, answers, branches, drafts, feed, conversations, history, tokens, health,
+    ):  # fmt: skip
         app.register_blueprint(blueprint)
     app.extensions["model"] = model
-    for face in (api_conversations, api_messages, api_search, api_description, openai):
+    for_programs = (api_conversations, api_messages, api_search, api_description, openai)
+    for face in (*for_programs, seed_sessions, seed_book):
         app.register_blueprint(face.blueprint)
     for name in ("icons.html", "times.html", "chat/_again.html"):
         # Importing them in each fragment would cost more than most fragments do.

@@ -2,6 +2,10 @@
 
 Pages know their owner by the cookie alone. Programs may show a token or the secret id of a session
 of theirs instead; what they show must be good, or they are refused: never taken for somebody else.
+
+The book assistant's front end names its session in the query too. At its addresses, and nowhere
+else, that is taken as if the header had said it; whatever is shown besides must stand for the same
+owner.
 """
 
 from __future__ import annotations
@@ -15,7 +19,7 @@ from uuid import UUID
 from flask import Flask, Response, current_app, g, request
 
 from chatweb.services import owners, tokens
-from chatweb.services.errors import Invalid, NotAllowed, Unrecognised
+from chatweb.services.errors import Invalid, NotAllowed, NotFound, Unrecognised
 from chatweb.services.owners import Owner
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -26,11 +30,14 @@ OWNERS = "owners"
 """Everybody, each for their own rows; a new browser becomes a guest."""
 PROGRAMS = "programs"
 """As OWNERS, and programs that show a token or the id of their session."""
+READERS = "readers of a book"
+"""As PROGRAMS, where the id of a session may also be in the query."""
 HOLDERS = "token holders"
 """Programs that show a token."""
 
 SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 SESSION = "X-Session-ID"
+SESSION_IN_QUERY = "session_id"
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 KEPT_FOR = timedelta(days=400)
@@ -67,13 +74,16 @@ def recognise() -> None:
 
     :raises Unrecognised: what they show is not good
     :raises NotAllowed: what they show does not allow this
+    :raises NotFound: what they show stands for different owners
     """
     whom = getattr(current_app.view_functions.get(request.endpoint or ""), "open_to", ANYONE)
     if whom == ANYONE or request.method == "OPTIONS":
         return
     known = None
-    if whom in {PROGRAMS, HOLDERS}:
-        known = by_token() or (by_session() if whom == PROGRAMS else None)
+    if whom in {PROGRAMS, READERS, HOLDERS}:
+        known = by_token() or (by_session() if whom != HOLDERS else None)
+        if whom == READERS:
+            known = by_query(known)
         if not known and (whom == HOLDERS or is_from_elsewhere()):
             raise Unrecognised("Show a token: `Authorization: Bearer …`.")
     g.owner = known or by_cookie()
@@ -95,16 +105,36 @@ def by_token() -> Owner | None:
 
 def by_session() -> Owner | None:
     shown = request.headers.get(SESSION)
+    return None if shown is None else of_session(shown, SESSION)
+
+
+def by_query(known: Owner | None) -> Owner | None:
+    """The owner that the query names, who must be the one that is ``known`` already."""
+    shown = request.args.get(SESSION_IN_QUERY)
     if shown is None:
-        return None
+        return known
+    found = of_session(shown, SESSION_IN_QUERY)
+    if known and known.id != found.id:
+        raise NotFound
+    return known or found
+
+
+def of_session(shown: str, name: str) -> Owner:
     try:
-        token = owners.of_session(UUID(shown))
+        session_id = UUID(shown)
     except ValueError:
-        raise Invalid(f"{SESSION} must be a UUID.") from None
-    owner = owners.recognise(token)
+        raise Invalid(f"{name} must be a UUID.", {name: "a UUID"}) from None
+    owner = owners.recognise(owners.of_session(session_id))
     if owner is None:
         raise Unrecognised("This session was ended.")
+    g.session_id = session_id
     return owner
+
+
+def session_id() -> UUID | None:
+    """The session that a program has shown, if it was one."""
+    found: UUID | None = g.get("session_id")
+    return found
 
 
 def by_cookie() -> Owner:

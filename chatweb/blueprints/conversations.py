@@ -38,6 +38,7 @@ def rename(conversation_id: UUID) -> Response | str:
 @conversations.post("/<uuid:conversation_id>/suggest-title")
 @open_to(OWNERS)
 def suggest_title(conversation_id: UUID) -> Response | str:
+    replies.check_gives_titles()
     gist = titles.gist(owner(), conversation_id, allowance())
     title = replies.suggested_title(gist.said)
     titles.suggest(owner(), conversation_id, title, instead_of=gist.title)

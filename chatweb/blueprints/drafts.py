@@ -9,6 +9,8 @@ from werkzeug.wrappers import Response
 
 from chatweb.blueprints import forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.composer import longest
+from chatweb.blueprints.limits import allowance
 from chatweb.services import drafts as service
 
 drafts = Blueprint("drafts", __name__)
@@ -27,5 +29,7 @@ def of_conversation(conversation_id: UUID) -> Response:
 
 
 def save(conversation_id: UUID | None, page: str) -> Response:
-    service.save(owner(), conversation_id, forms.text("text"), forms.request_id())
+    service.save(
+        owner(), conversation_id, forms.text("text"), forms.request_id(), longest(), allowance()
+    )
     return Response(status=204) if htmx.wants_fragment() else redirect(page, 303)

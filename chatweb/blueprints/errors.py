@@ -21,6 +21,7 @@ from chatweb.services.errors import (
     StaleForm,
     TooMany,
     Unavailable,
+    Unfinished,
     Unrecognised,
 )
 
@@ -34,6 +35,7 @@ CODES: dict[type[Exception], int] = {
     Invalid: 422,
     TooMany: 429,
     ModelFailed: 502,
+    Unfinished: 503,
     Unavailable: 503,
 }
 
@@ -120,11 +122,16 @@ def kept(code: int, stale: bool) -> Kept | None:
         return None
     text = request.form.get("text", "")
     request_id = "" if stale else request.form.get("request_id", "")
-    return Kept(request.path, text, request_id or str(uuid4())) if text else None
+    return Kept(request.path, text, request_id or str(uuid4())) if text or stale else None
+
+
+def code_of(error: Exception) -> int:
+    """The number of what a service has refused."""
+    return next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
 
 
 def refused(error: Exception) -> Response:
-    code = next(CODES[kind] for kind in type(error).__mro__ if kind in CODES)
+    code = code_of(error)
     sentence = str(error)
     if code == 503 and not programs.are_asking():
         sentence = f"{error} {SAVED_SO_FAR}"

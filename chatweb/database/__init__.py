@@ -127,14 +127,16 @@ def let_go() -> None:
 
 
 @contextmanager
-def writing() -> Iterator[Connection]:
+def writing(patience: float | None = None) -> Iterator[Connection]:
     """A connection in a transaction that may write from its first statement on.
 
+    :param patience: seconds to wait for other writers, where what is written is not worth the
+        usual ones
     :raises Unavailable: the database is away, locked, full or read-only; nothing was changed,
         unless the failure came in the commit itself
     """
     let_go()
-    with translated(), dialect_of(db.engine).writing(db.engine) as connection:
+    with translated(), dialect_of(db.engine).writing(db.engine, patience) as connection:
         yield connection
 
 

@@ -162,12 +162,13 @@ def reader(engine: Engine, _silence: float = SILENCE) -> Iterator[Connection]:
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, patience: float | None = None) -> Iterator[Connection]:
+    lock_timeout = LOCK_TIMEOUT if patience is None else int(patience * 1000)
     with patient(), connected(engine) as connection:
         # In the transaction itself: session settings do not survive a transaction pooler.
         connection.exec_driver_sql(
             f"SET LOCAL statement_timeout = {int(limits['statement'] * 1000)};"
-            f"SET LOCAL lock_timeout = {LOCK_TIMEOUT}"
+            f"SET LOCAL lock_timeout = {lock_timeout}"
         )
         yield connection
 

@@ -106,13 +106,14 @@ def reader(engine: Engine, silence: float = READ_PATIENCE) -> Iterator[Connectio
 
 
 @contextmanager
-def writing(engine: Engine) -> Iterator[Connection]:
+def writing(engine: Engine, patience: float | None = None) -> Iterator[Connection]:
+    patience = WRITE_PATIENCE if patience is None else patience
     # The turn comes first: writers who wait for it must not hold the connections of readers.
-    if not turn.acquire(timeout=WRITE_PATIENCE):
+    if not turn.acquire(timeout=patience):
         raise locked()
     try:
         with engine.connect().execution_options(writes=True) as connection:
-            wait_for_locks(connection, WRITE_PATIENCE)
+            wait_for_locks(connection, patience)
             connection.begin()
             yield connection
     finally:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, func
 from sqlalchemy.orm import Mapped, mapped_column
 
 from chatweb.database import Base
@@ -42,15 +42,19 @@ class Token(Base):
     """What a program shows to act for its owner: a secret that was shown once, kept here hashed.
 
     ``scope``: ``read``, or ``write``, which is everything. It is good until it expires (None:
-    never) or is revoked.
+    never) or is revoked. ``request_id`` came with the form: sent again it makes no second one.
     """
 
     __tablename__ = "token"
-    __table_args__ = (CheckConstraint("scope IN ('read', 'write')", name="scope"),)
+    __table_args__ = (
+        CheckConstraint("scope IN ('read', 'write')", name="scope"),
+        UniqueConstraint("user_id", "request_id"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     secret_hash: Mapped[bytes] = mapped_column(unique=True)
-    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    request_id: Mapped[UUID]
     name: Mapped[str]
     scope: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -32,6 +32,7 @@ __all__ = [
     "News",
     "Telling",
     "awake",
+    "check_gives_titles",
     "deliver",
     "feed",
     "gives_titles",
@@ -140,15 +141,20 @@ def feed(news: News, connection: socket.socket) -> None:
     _machinery().delivery.feeds.add(news, connection)
 
 
+def check_gives_titles() -> None:
+    """
+    :raises Conflict: the model is not asked for titles here
+    """
+    if not _machinery().gives_titles:
+        raise Conflict("The model of this site is not asked for titles.")
+
+
 def suggested_title(said: Sequence[tuple[str, str]]) -> str:
     """The model's title for what was said: (role, text), oldest first. Waits for the model.
 
-    :raises Conflict: it gave none in a short while, or is not asked for titles here
+    :raises Conflict: it gave none in a short while
     """
-    machinery = _machinery()
-    if not machinery.gives_titles:
-        raise Conflict("The model of this site is not asked for titles.")
-    return machinery.titles.suggestion(said)
+    return _machinery().titles.suggestion(said)
 
 
 def text_so_far(answer_id: int) -> str:

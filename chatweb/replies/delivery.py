@@ -157,7 +157,11 @@ class Channel:
 
     def connecting(self, reader: asyncio.Future[None]) -> None:
         self._connecting.add(reader)
-        reader.add_done_callback(self._connecting.discard)
+        reader.add_done_callback(self._connected)
+
+    def _connected(self, reader: asyncio.Future[None]) -> None:
+        self._connecting.discard(reader)
+        self._close_if_alone()
 
     async def join(self, after: int | None, connection: socket.socket, news: News | None) -> None:
         reader = Follower(after)
@@ -174,6 +178,9 @@ class Channel:
 
     def leave(self, reader: Reader) -> None:
         self._readers.discard(reader)
+        self._close_if_alone()
+
+    def _close_if_alone(self) -> None:
         if not self._readers and not self._connecting and self.ending is None:
             self.close()
 

@@ -73,12 +73,14 @@ class Feeds:
         if not await reader.connect(connection):
             return
         feeds = [each for each, page in self._of(news).items() if page.is_feed]
-        for longest_connected in feeds[: len(feeds) + 1 - self._most]:
+        for longest_connected in feeds[: max(0, len(feeds) + 1 - self._most)]:
             longest_connected.write(chunk(news.come_back_later))
             self._end(longest_connected)
         self.join(reader, news, is_feed=True)
         lasts = LONGEST * random.uniform(0.8, 1.2)  # noqa: S311
-        asyncio.get_running_loop().call_later(lasts, self._end, reader)
+        end = asyncio.get_running_loop().call_later(lasts, self._end, reader)
+        # Else all that the page needed stays in memory until then.
+        reader.when_lost(lambda _: end.cancel())
 
     def join(self, reader: Reader, news: News, *, is_feed: bool = False) -> None:
         """Let a connection get news too; in the loop."""

@@ -8,9 +8,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from chatweb.database.types import AnyRow
 from chatweb.services import changes
 
 PACE = 0.3
@@ -63,14 +64,23 @@ class Lookout:
         if was_away or not self._horizon:
             self._begin(now)
         news: dict[UUID, set[UUID]] = {}
-        for row in changes.since(self._horizon[0][1]):
-            if row.id not in self._known:
+        for row in self._rows(now):
+            if row.id > self._horizon[0][1] and row.id not in self._known:
                 self._known.add(row.id)
                 news.setdefault(row.owner_id, set()).add(row.conversation_id)
         self._move_on(now)
         for owner_id, conversations in news.items():
             if hears := self._hears.get(owner_id):
                 hears(conversations)
+
+    def _rows(self, now: float) -> Sequence[AnyRow]:
+        """What is behind the horizon. Where nothing reaches up to it the numbers have begun again,
+        as in a database that was restored, and so do we."""
+        rows = changes.since(low := self._horizon[0][1])
+        if low and (not rows or rows[-1].id < low):
+            self._begin(now)
+            rows = changes.since(self._horizon[0][1])
+        return rows
 
     def _begin(self, now: float) -> None:
         """What is older than the pages that are open was shown by them."""

@@ -11,15 +11,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from chatweb.database.types import AnyRow
 from chatweb.models import Conversation, Message
-from chatweb.services import changes, pieces
+from chatweb.services import changes, pieces, titles
 from chatweb.services.conversations import Listed, check_position
 from chatweb.services.errors import Conflict, Invalid, NotFound, StaleForm
 from chatweb.services.owners import Owner
@@ -28,7 +28,7 @@ from chatweb.services.pieces import Piece
 REQUESTED = (
     select(
         Message.conversation_id, Message.position, Message.parent, Message.role, Message.content,
-        Conversation.title,
+        Conversation.title, Conversation.chapter,
     )
     .join(Conversation, Conversation.id == Message.conversation_id)
     .where(Message.owner_id == bindparam("owner_id"), Message.request_id == bindparam("request_id"))
@@ -42,6 +42,7 @@ ONE = select(
 STREAMING = select(Message.position).where(
     Message.conversation_id == bindparam("id"), Message.status == "streaming"
 )
+BEGIN = insert(Conversation)
 ADD = insert(Message).returning(Message.id, sort_by_parameter_order=True)
 GROWN = update(Conversation).where(Conversation.id == bindparam("conversation"))
 
@@ -145,6 +146,45 @@ def before(
         asked.parent, question, asked.content, answer, begun.id, running, begun.process_id,
         begun.created_at, pieces.text(connection, begun.id) if running else "", is_new=False,
     )  # fmt: skip
+
+
+def add_first(
+    connection: Connection, owner: Owner, title: str, text: str, request_id: UUID,
+    process_id: UUID, earlier: Sequence[tuple[str, str]] = (), **more: Any,
+) -> Asked:  # fmt: skip
+    """Make a conversation of what was said ``earlier``, elsewhere, a question and its empty answer;
+    ``more``: further values of its row. The caller holds its owner."""
+    now, question = datetime.now(UTC), len(earlier) + 1
+    listed = Listed(uuid4(), title, now, True)
+    values = {
+        "id": listed.id, "owner_id": owner.id, "title": title, "created_at": now,
+        "last_message_at": now, "message_count": question + 1, "head": question + 1,
+    }  # fmt: skip
+    connection.execute(BEGIN, values | more)
+    if earlier:
+        add_earlier(connection, owner, listed.id, earlier, now)
+    asked = add_exchange(
+        connection, owner, listed, len(earlier) or None, question, text, request_id, process_id,
+        now,
+    )  # fmt: skip
+    changes.note(connection, owner.id, listed.id)
+    return asked
+
+
+def add_next(
+    connection: Connection, owner: Owner, conversation: AnyRow, follows: int | None, text: str,
+    request_id: UUID, process_id: UUID,
+) -> Asked:  # fmt: skip
+    """Add a question behind ``follows`` to a conversation that the caller holds, and its empty
+    answer, and show them."""
+    now = datetime.now(UTC)
+    title = titles.with_question(connection, conversation, text)
+    asked = add_exchange(
+        connection, owner, Listed(conversation.id, title, now, True), follows,
+        conversation.message_count + 1, text, request_id, process_id, now,
+    )  # fmt: skip
+    grow(connection, owner, conversation.id, asked.answer, now)
+    return asked
 
 
 def add_exchange(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select
 
 from chatweb.database import reading, writing
 from chatweb.database.types import AnyRow, now_seconds
@@ -18,6 +18,8 @@ from chatweb.models import Change, Message
 
 KEPT_FOR = 120.0
 """Seconds that a change is remembered: a page that was open before then reads everything anew."""
+
+NEWEST = select(func.max(Change.id))
 
 NOTE = insert(Change).values(made_at=now_seconds())
 NOTE_ENDS = insert(Change).from_select(
@@ -33,15 +35,18 @@ SINCE = (
         Change.conversation_id,
         (now_seconds() - Change.made_at).label("age"),
     )
-    .where(Change.id > bindparam("number"))
+    .where(or_(Change.id > bindparam("number"), Change.id == NEWEST.scalar_subquery()))
     .order_by(Change.id)
 )
-NEWEST = select(func.max(Change.id))
 LATELY = (
     select(Change.conversation_id)
     .where(Change.owner_id == bindparam("owner_id"))
     .where(Change.made_at > now_seconds() - KEPT_FOR)
     .distinct()
+)
+# The newest stays: SQLite numbers from there, and would begin again with 1 in an empty table.
+OLD = delete(Change).where(
+    Change.made_at < now_seconds() - KEPT_FOR, Change.id < NEWEST.scalar_subquery()
 )
 
 
@@ -56,8 +61,8 @@ def note_ends(connection: Connection, answer_ids: Sequence[int]) -> None:
 
 
 def since(number: int) -> Sequence[AnyRow]:
-    """Everybody's changes after the one of this number: rows of id, owner, conversation and
-    age in seconds."""
+    """Everybody's changes after the one of this number, and the newest one in any case: rows of
+    id, owner, conversation and age in seconds."""
     with reading() as connection:
         return connection.execute(SINCE, {"number": number}).all()
 
@@ -75,7 +80,7 @@ def lately(owner_id: UUID) -> Sequence[UUID]:
 
 
 def forget() -> None:
-    """Forget what every page has heard of by now."""
+    """Forget what every page has heard of by now; numbers go on from the newest."""
     with writing() as connection:
-        connection.execute(delete(Change).where(Change.made_at < now_seconds() - KEPT_FOR))
+        connection.execute(OLD)
         connection.commit()

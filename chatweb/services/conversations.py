@@ -171,16 +171,22 @@ def delete(owner: Owner, conversation_id: UUID) -> None:
     """
     with writing() as connection:
         locked(connection, owner, conversation_id)
-        connection.execute(
-            update(Conversation).where(Conversation.id == conversation_id).values(status="deleted")
-        )
-        connection.execute(
-            update(Message)
-            .where(Message.conversation_id == conversation_id, Message.status == "streaming")
-            .values(stop_at=TO_THE_END)
-        )
-        changes.note(connection, owner.id, conversation_id)
+        take_out(connection, owner, [conversation_id])
         connection.commit()
+
+
+def take_out(connection: Connection, owner: Owner, conversation_ids: Sequence[UUID]) -> None:
+    """Delete conversations that the caller holds, and stop their answers."""
+    connection.execute(
+        update(Conversation).where(Conversation.id.in_(conversation_ids)).values(status="deleted")
+    )
+    connection.execute(
+        update(Message)
+        .where(Message.conversation_id.in_(conversation_ids), Message.status == "streaming")
+        .values(stop_at=TO_THE_END)
+    )
+    for conversation_id in conversation_ids:
+        changes.note(connection, owner.id, conversation_id)
 
 
 def restore(owner: Owner, conversation_id: UUID) -> None:

@@ -14,9 +14,13 @@ from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from chatweb.database import reading, writing
 from chatweb.models import Draft, Message
-from chatweb.services import owners, texts
+from chatweb.services import limits, owners, texts
 from chatweb.services.conversations import locked
+from chatweb.services.limits import UNLIMITED, Allowance
 from chatweb.services.owners import Owner
+
+ROOM = 2
+"""So many times as long as a question may a draft be: it can be shortened, and is not lost."""
 
 OF_NEW_CHAT = select(Draft.text, Draft.request_id).where(
     Draft.owner_id == bindparam("owner_id"), Draft.conversation_id.is_(None)
@@ -46,22 +50,27 @@ def of_new_chat(owner: Owner) -> Typed:
     return Typed(row.text, row.request_id) if row else NOTHING
 
 
-def save(owner: Owner, conversation_id: UUID | None, text: str, request_id: UUID) -> None:
+def save(
+    owner: Owner, conversation_id: UUID | None, text: str, request_id: UUID,
+    longest: int | None = None, allowance: Allowance = UNLIMITED,
+) -> None:  # fmt: skip
     """Keep ``text`` as the one draft of a conversation, or (None) of a new chat.
 
     A text that shows nothing leaves no draft with this ``request_id``. After the question with
     this id was sent, nothing changes: what was sent does not come back.
 
+    :raises Invalid: more than ``ROOM`` times the ``longest`` question's characters
+    :raises TooMany: it would make one guest too many from this address
     :raises NotFound: no such conversation of this owner
     """
-    text = texts.storable(text)
+    text = texts.draft(text, ROOM * longest) if longest else texts.storable(text)
     is_visible = texts.is_visible(text)
     with writing() as connection:
         # Held by whoever sends too: between the look and the write nothing is sent.
         if conversation_id:
             locked(connection, owner, conversation_id)
-        elif is_visible:
-            owners.ensure(connection, owner)
+        elif is_visible and owners.ensure(connection, owner):
+            limits.count_guest(connection, allowance)
         if not is_visible:
             forget(connection, owner, request_id)
         elif not connection.execute(SENT, {"owner_id": owner.id, "request_id": request_id}).first():

@@ -8,12 +8,13 @@ from chatweb.database import Unavailable
 
 __all__ = [
     "Conflict", "Invalid", "ModelFailed", "NotAllowed", "NotFound", "ServiceError", "StaleForm",
-    "TooMany", "Unavailable", "Unrecognised",
+    "TooMany", "Unavailable", "Unfinished", "Unrecognised",
 ]  # fmt: skip
 
 
 class ServiceError(Exception):
-    """Something was refused and nothing was changed; the message is a sentence for the person."""
+    """Something was refused, and nothing was changed unless the kind says so; the message is a
+    sentence for the person."""
 
 
 class NotFound(ServiceError):
@@ -45,6 +46,10 @@ class NotAllowed(ServiceError):
 
 class Conflict(ServiceError):
     """Not possible in the state things are in."""
+
+
+class Unfinished(ServiceError):
+    """The question is kept and being answered, but the end cannot be waited for here and now."""
 
 
 class TooMany(ServiceError):

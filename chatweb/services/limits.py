@@ -157,6 +157,16 @@ def left(owner: Owner, allowance: Allowance) -> list[Left]:
     ]
 
 
+def count_guest(connection: Connection, allowance: Allowance) -> None:
+    """Count a guest who gets rows before the first question, by whose address alone it is known.
+
+    :raises TooMany: it is one too many; the transaction must be left without a commit
+    """
+    if allowance.address and allowance.questions_per_minute:
+        rule = _new_visitors(b"typing", allowance.address, allowance.questions_per_minute)
+        _count(connection, [rule])
+
+
 def forget() -> None:
     """Forget counts of periods that are over."""
     with writing() as connection:
@@ -180,8 +190,12 @@ def _rules(
         most *= GUESTS_PER_ADDRESS
         yield Rule(allowance.address, period, most, "question", "from one network")
     if begins and MINUTE in limited and _is_first(connection, owner):
-        them = hashlib.sha256(b"new" + allowance.address).digest()
-        yield Rule(them, MINUTE, limited[MINUTE], "new visitor", "from one network")
+        yield _new_visitors(b"new", allowance.address, limited[MINUTE])
+
+
+def _new_visitors(doing: bytes, address: bytes, most: int) -> Rule:
+    them = hashlib.sha256(doing + address).digest()
+    return Rule(them, MINUTE, most, "new visitor", "from one network")
 
 
 def _asker(owner: Owner) -> bytes:

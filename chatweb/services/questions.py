@@ -9,20 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import UUID, uuid4
-
-from sqlalchemy import insert
+from uuid import UUID
 
 from chatweb.database import retried, writing
-from chatweb.models import Conversation
-from chatweb.services import asking, branches, changes, drafts, limits, owners, texts, titles
+from chatweb.services import asking, branches, drafts, limits, owners, texts
 from chatweb.services.asking import Asked
-from chatweb.services.conversations import Listed, locked
+from chatweb.services.conversations import locked
 from chatweb.services.errors import Conflict, NotFound
 from chatweb.services.limits import Allowance
 from chatweb.services.owners import Owner
-
-BEGIN = insert(Conversation)
 
 
 @retried
@@ -45,24 +40,10 @@ def begin(
         if not is_new and (asked := asking.before(connection, owner, request_id, first)):
             return asked
         limits.count(connection, owner, allowance, begins=True)
-        now = datetime.now(UTC)
         words = next((said for role, said in earlier if role == "user"), text)
-        listed = Listed(uuid4(), texts.first_words(words), now, True)
-        question = len(earlier) + 1
-        connection.execute(
-            BEGIN,
-            {
-                "id": listed.id, "owner_id": owner.id, "title": listed.title, "created_at": now,
-                "last_message_at": now, "message_count": question + 1, "head": question + 1,
-            },
+        asked = asking.add_first(
+            connection, owner, texts.first_words(words), text, request_id, process_id, earlier
         )  # fmt: skip
-        if earlier:
-            asking.add_earlier(connection, owner, listed.id, earlier, now)
-        asked = asking.add_exchange(
-            connection, owner, listed, len(earlier) or None, question, text, request_id,
-            process_id, now,
-        )  # fmt: skip
-        changes.note(connection, owner.id, listed.id)
         drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked
@@ -99,13 +80,9 @@ def ask(
             if parent is None
             else asking.followed(connection, conversation_id, parent)
         )
-        now = datetime.now(UTC)
-        title = titles.with_question(connection, conversation, text)
-        asked = asking.add_exchange(
-            connection, owner, Listed(conversation_id, title, now, True), follows,
-            conversation.message_count + 1, text, request_id, process_id, now,
+        asked = asking.add_next(
+            connection, owner, conversation, follows, text, request_id, process_id
         )  # fmt: skip
-        asking.grow(connection, owner, conversation_id, asked.answer, now)
         drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked

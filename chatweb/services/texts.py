@@ -70,6 +70,20 @@ def question(text: str, longest: int) -> str:
     return text
 
 
+def draft(text: str, longest: int) -> str:
+    """``text`` as it is kept while it is typed.
+
+    :raises Invalid: more than ``longest`` characters
+    """
+    text = storable(text)
+    if len(text) > longest:
+        raise Invalid(
+            f"This is {len(text):,} characters long; what is not sent yet is kept up to "
+            f"{longest:,}. Shorten it, or keep the rest elsewhere."
+        )
+    return text
+
+
 def is_visible(text: str) -> bool:
     """Whether anything in ``text`` leaves a mark on the page."""
     return any(
@@ -78,9 +92,14 @@ def is_visible(text: str) -> bool:
     )
 
 
+def line(text: str) -> str:
+    """``text`` as one line of at most 120 characters."""
+    return " ".join(storable(text).split())[:TITLE_LENGTH].rstrip()
+
+
 def title(text: str) -> str:
-    """A title somebody chose: one line, at most 120 characters."""
-    text = " ".join(storable(text).split())[:TITLE_LENGTH].rstrip()
+    """A title somebody chose, or the one of what has none."""
+    text = line(text)
     return text if is_visible(text) else NO_TITLE
 
 

@@ -26,6 +26,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, nullable=False),
         sa.Column("secret_hash", sa.LargeBinary, nullable=False),
         sa.Column("user_id", sa.Uuid, nullable=False),
+        sa.Column("request_id", sa.Uuid, nullable=False),
         sa.Column("name", sa.String, nullable=False),
         sa.Column("scope", sa.String, nullable=False),
         sa.Column("created_at", TIME, nullable=False),
@@ -34,12 +35,12 @@ def upgrade() -> None:
         sa.Column("revoked_at", TIME),
         sa.PrimaryKeyConstraint("id", name="pk_token"),
         sa.UniqueConstraint("secret_hash", name="uq_token_secret_hash"),
+        sa.UniqueConstraint("user_id", "request_id", name="uq_token_user_id_request_id"),
         sa.ForeignKeyConstraint(
             ["user_id"], ["user.id"], name="fk_token_user_id_user", ondelete="CASCADE"
         ),
         sa.CheckConstraint("scope IN ('read', 'write')", name=op.f("ck_token_scope")),
     )
-    op.create_index("ix_token_user_id", "token", ["user_id"])
 
 
 def downgrade() -> None:

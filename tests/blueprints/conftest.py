@@ -13,7 +13,7 @@ from flask import Flask
 
 from chatweb import logs
 from chatweb.blueprints import programs
-from chatweb.models import Conversation, Draft, Login, Message, User
+from chatweb.models import Conversation, Draft, Login, Message, Token, User
 from tests import factories
 from tests.blueprints.browser import Browser
 
@@ -51,7 +51,7 @@ def theirs(app: Flask, stranger_browser: Browser) -> UUID:
 @pytest.fixture
 def posts(app: Flask, mine: UUID) -> list[str]:
     """Every address of a page that changes something."""
-    values = {"conversation_id": mine, "position": 2}
+    values = {"conversation_id": mine, "position": 2, "token_id": 1}
     with app.test_request_context():
         return [
             rule.build({name: values[name] for name in rule.arguments})[1]  # type: ignore[index]
@@ -74,7 +74,7 @@ def rows(app: Flask) -> Callable[[type[Any]], list[Any]]:
 @pytest.fixture
 def stored(rows: Callable[[type[Any]], list[Any]]) -> Callable[[], list[Any]]:
     """All that people's requests could have changed."""
-    tables = (User, Login, Conversation, Message, Draft)
+    tables = (User, Login, Conversation, Message, Draft, Token)
     return lambda: [rows(table) for table in tables]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from flask import Flask
 
 from chatweb.models import Conversation, Draft, Message
 from tests.blueprints.browser import Browser, box
@@ -90,6 +91,21 @@ def test_a_send_that_is_refused_keeps_it(browser: Browser) -> None:
 
     assert response.status_code == 422
     assert typed(browser.page(f"/c/{conversation}")) == ("And then?", typed(here)[1])
+
+
+def test_twice_as_much_as_can_be_sent_is_kept_and_no_more(
+    make_app: Callable[..., Flask], database_url: str, rows: Rows
+) -> None:
+    app = make_app(DATABASE_URL=database_url, MAX_MESSAGE_CHARS="10")
+    browser = Browser(app.test_client())
+    here = browser.page("/")
+    browser.post(saves_to(here), form(here, "x" * 20), htmx=True)
+
+    refused = browser.post(saves_to(here), form(here, "y" * 21), htmx=True)
+
+    assert refused.status_code == 422
+    assert "21 characters" in refused.text
+    assert [row.text for row in rows(Draft)] == ["x" * 20]
 
 
 def test_a_strangers_conversation_is_not_there(

@@ -17,11 +17,14 @@ GARBAGE = [
     "", "\x00", "\ud800", "'\"<>&{{7*7}}%s%n", "9" * 400, "-1", "NaN", "../" * 50, "\u202e\u0000😀",
     "a\r\nSet-Cookie: x=1", "null", "[]", "\xff\xfe",
 ]  # fmt: skip
-FIELDS = ["text", "title", "request_id", "seen", "before", "after", "deleted", "under", "q", "next"]
+FIELDS = [
+    "text", "title", "request_id", "seen", "before", "after", "deleted", "under", "q", "next",
+    "name", "scope", "days",
+]  # fmt: skip
 HEADERS = [
     "Last-Event-ID", "HX-Request", "HX-Target", "HX-Current-URL", "HX-Request-Type", "Accept",
     "Accept-Encoding", "Accept-Language", "If-None-Match", "If-Modified-Since", "Range", "Referer",
-    "User-Agent", "Authorization", "X-Request-ID",
+    "User-Agent", "Authorization", "X-Request-ID", "X-Session-ID",
 ]  # fmt: skip
 
 
@@ -43,7 +46,10 @@ def garbled(nonsense: str) -> dict[str, Any]:
 def test_nothing_that_can_be_sent_is_a_fault_of_the_server(
     app: Flask, browser: Browser, mine: UUID, log: Callable[[], list[str]]
 ) -> None:
-    values = {"conversation_id": mine, "position": 2, "filename": "chatweb.css"}
+    values = {
+        "conversation_id": mine, "position": 2, "filename": "chatweb.css", "token_id": 1,
+        "name": "test", "session_id": mine,
+    }  # fmt: skip
     asked_by = cycle([{}, HTMX])
     for rule in app.url_map.iter_rules():
         with app.test_request_context():

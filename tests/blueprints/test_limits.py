@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from chatweb.blueprints.limits import network
-from chatweb.models import Message, QuestionCount, User
+from chatweb.models import Draft, Message, QuestionCount, User
 from tests.blueprints.browser import Browser, box
 from tests.blueprints.live_page import parsed
 from tests.scripted_model import Script, ScriptedModel
@@ -52,6 +52,13 @@ def new_browser(app: Flask, address: str = "192.0.2.1", **headers: str) -> Brows
 def begin(browser: Browser) -> int:
     """The status of a question."""
     status: int = browser.post("/c", {"text": "Why?", "request_id": uuid4()}).status_code
+    return status
+
+
+def type_in(browser: Browser) -> int:
+    """The status of a draft."""
+    form = {"text": "Wh", "request_id": uuid4()}
+    status: int = browser.post("/draft", form, htmx=True).status_code
     return status
 
 
@@ -125,6 +132,37 @@ class TestAnAddress:
         assert statuses == [303] * 3 + [429] * 3
         assert len(rows(User)) == 3
         assert begin(new_browser(served, "192.0.2.2")) == 303
+
+    def test_is_limited_in_those_who_begin_to_type(
+        self, limited: Any, rows: Rows, app: Flask
+    ) -> None:
+        served = limited(LIMIT_QUESTIONS_PER_MINUTE="3")
+        browsers = [new_browser(served) for _ in range(5)]
+
+        first = [type_in(browser) for browser in browsers]
+        next_ones = [type_in(browser) for browser in browsers]
+
+        assert first == next_ones == [204] * 3 + [429] * 2
+        assert len(rows(User)) == len(rows(Draft)) == 3
+        assert type_in(new_browser(served, "192.0.2.2")) == 204
+
+    def test_counts_who_types_first_and_then_asks_as_one_who_asks(self, limited: Any) -> None:
+        served = limited(LIMIT_QUESTIONS_PER_MINUTE="2")
+        browsers = [new_browser(served) for _ in range(2)]
+
+        assert [type_in(browser) for browser in browsers] == [204] * 2
+        assert [begin(browser) for browser in browsers] == [303] * 2
+
+    def test_of_who_is_refused_to_type_is_told_how_long(self, limited: Any) -> None:
+        served = limited(LIMIT_QUESTIONS_PER_MINUTE="1")
+        type_in(new_browser(served))
+
+        response = new_browser(served).post("/draft", {"text": "Why", "request_id": uuid4()})
+
+        assert response.status_code == 429
+        assert 1 <= int(response.headers["Retry-After"]) <= 60
+        assert "The limit here is 1 new visitor a minute from one network." in response.text
+        assert box(response) == "Why"
 
     def test_is_nowhere_to_be_read(self, limited: Any, rows: Rows, app: Flask) -> None:
         begin(new_browser(limited(LIMIT_QUESTIONS_PER_MINUTE="5")))

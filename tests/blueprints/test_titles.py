@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 
-from chatweb.models import Conversation
+from chatweb.models import Conversation, QuestionCount
 from tests.blueprints.browser import Browser
 from tests.scripted_model import Script, ScriptedModel
 from tests.servers import wait_until
@@ -98,3 +98,22 @@ def test_the_button_is_there_where_the_model_is_asked(
     conversation = browser.begin()
 
     assert bool(browser.page(f"/c/{conversation}").tree.select("#menu .suggest")) is shown
+
+
+def test_where_the_model_is_not_asked_it_is_said_and_nothing_counted(
+    make_app: Callable[..., Flask], database_url: str, model: ScriptedModel, rows: Any
+) -> None:
+    app = make_app(
+        DATABASE_URL=database_url, LLM_BASE_URL=model.base_url, LLM_MODEL="test",
+        TITLES_BY_MODEL="false", LIMIT_QUESTIONS_PER_DAY="2",
+    )  # fmt: skip
+    browser = Browser(app.test_client())
+    conversation = browser.talk()
+    asked = len(model.requests)
+
+    responses = [browser.post(f"/c/{conversation}/suggest-title") for _ in range(3)]
+
+    assert {response.status_code for response in responses} == {409}
+    assert "not asked for titles" in responses[0].text
+    assert len(model.requests) == asked
+    assert {row.questions for row in rows(QuestionCount)} == {1}

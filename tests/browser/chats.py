@@ -54,6 +54,14 @@ def ask(page: Page, text: str) -> None:
     page.locator("#text").press("Enter")
 
 
+def make_token(page: Page, name: str) -> str:
+    """Make a token on its page; returns the secret that is shown."""
+    page.get_by_label("Name of the program").fill(name)
+    page.get_by_role("button", name="Make a token").click()
+    expect(page.locator("#made-title")).to_have_text(f"“{name}” is made")
+    return page.locator("#secret").input_value()
+
+
 def message(page: Page, position: int, status: str = "") -> Locator:
     """One message, in a state if given."""
     state = f'[data-status="{status}"]' if status else ""

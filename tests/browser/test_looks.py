@@ -7,7 +7,17 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from tests import postgres
-from tests.browser.chats import answered, ask, forgive, growing, id_of, lengthen, multiply, notice
+from tests.browser.chats import (
+    answered,
+    ask,
+    forgive,
+    growing,
+    id_of,
+    lengthen,
+    make_token,
+    multiply,
+    notice,
+)
 from tests.browsers import axe
 from tests.rendering import documents
 from tests.scripted_model import Script, ScriptedModel
@@ -103,6 +113,37 @@ def empty_history(page: Page, model: ScriptedModel, server: Server) -> None:
     page.goto("/history")
 
 
+def no_tokens(page: Page, model: ScriptedModel, server: Server) -> None:
+    page.goto("/tokens")
+
+
+def tokens(page: Page, model: ScriptedModel, server: Server) -> None:
+    page.goto("/tokens")
+    for name in ("Nightly backup", "W" * 120, "مرحبا بالعالم 😀"):
+        make_token(page, name)
+    for summary in page.locator(".token summary").all()[:2]:
+        summary.click()
+    expect(page.locator("#made")).to_be_visible()
+
+
+def revoked_token(page: Page, model: ScriptedModel, server: Server) -> None:
+    page.goto("/tokens")
+    make_token(page, "W" * 120)
+    page.locator(".token summary").click()
+    page.get_by_role("button", name="Revoke it").click()
+    expect(page.locator("#revoked")).to_be_visible()
+
+
+def refused_token(page: Page, model: ScriptedModel, server: Server) -> None:
+    page.goto("/tokens")
+    page.evaluate(
+        "() => { const form = document.querySelector('#new-token'); form.elements.name.value = ' ';"
+        " HTMLFormElement.prototype.submit.call(form); }"
+    )
+    expect(page.locator("#refused")).to_be_visible()
+    forgive(page)
+
+
 def not_found(page: Page, model: ScriptedModel, server: Server) -> None:
     page.goto("/c/00000000-0000-4000-8000-000000000000")
     expect(page.locator("h1")).to_have_text("Not found")
@@ -141,7 +182,8 @@ def reference(page: Page, model: ScriptedModel, server: Server) -> None:
 
 STATES = [
     empty, chat, streaming, failed, stopped, menu, full, a_notice, history, empty_history,
-    not_found, kept, deleted, sending, reference,
+    no_tokens, tokens, revoked_token, refused_token, not_found, kept, deleted, sending,
+    reference,
 ]  # fmt: skip
 
 

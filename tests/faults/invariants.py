@@ -46,6 +46,29 @@ def _acknowledged_once(history: History, stored: Stored) -> Iterator[str]:
                 yield f"I1: {name!r} is not where it was said to be"
             if row.role == "user" and address not in followed:
                 yield f"I1: {name!r} has no answer, not even a failed one"
+    for row in never_asked(history, stored):
+        yield f"I1: nobody asked for the {row.role} message {row.content[:40]!r}"
+
+
+def never_asked(history: History, stored: Stored) -> list[Message]:
+    """Messages that no form accounts for: of what is there twice, all but one.
+
+    A form accounts for one question and its first answer, or for one other answer.
+    """
+    sent = {send.request_id for send in history.sends}
+    theirs = set(history.bystanders.messages) if history.bystanders else set()
+    answered = set()
+    unasked = []
+    for message in stored.messages:
+        question = (message.conversation, message.parent)
+        is_first_answer = (
+            message.role == "assistant" and not message.request_id and question not in answered
+        )
+        if is_first_answer:
+            answered.add(question)
+        elif message.request_id not in sent and message not in theirs:
+            unasked.append(message)
+    return unasked
 
 
 def _ordered(history: History, stored: Stored) -> Iterator[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.faults.histories import Conversation, History, Message, Report, Send, Stored
 from tests.faults.invariants import violations
+from tests.faults.soak.telling import counted
 
 CHAT, OTHER, OWNER = UUID(int=1), UUID(int=2), UUID(int=3)
 FIRST, SECOND, REFUSED, LOST = UUID(int=11), UUID(int=12), UUID(int=13), UUID(int=14)
@@ -86,6 +87,17 @@ def double(stored: Stored, number: int) -> None:
     conversation(stored, message_count=9)
 
 
+def again(stored: Stored, number: int, request_id: UUID | None, **changes: object) -> None:
+    """A message is there a second time, at the end of the branch shown; a question is answered."""
+    row = next(each for each in stored.messages if each.id == number)
+    added = [row._replace(id=100, position=9, request_id=request_id, **changes)]  # type: ignore[arg-type]
+    if row.role == "user":
+        added[0] = added[0]._replace(parent=8)
+        added.append(Message(101, CHAT, 10, 9, "assistant", "complete", "yes", None))
+    stored.messages += added
+    conversation(stored, message_count=8 + len(added), head=8 + len(added))
+
+
 def conversation(stored: Stored, **changes: object) -> None:
     stored.conversations[0] = stored.conversations[0]._replace(**changes)
 
@@ -109,6 +121,11 @@ BROKEN: list[tuple[str, Break]] = [
     ("I1", lambda _, stored: drop(stored, 7)),
     ("I1", lambda _, stored: double(stored, 7)),
     ("I1", lambda _, stored: message(stored, 5, content="two?")),
+    ("I1", lambda _, stored: again(stored, 1, UUID(int=99))),
+    ("I1", lambda _, stored: again(stored, 1, None)),
+    ("I1", lambda _, stored: again(stored, 1, UUID(int=99), content="never asked")),
+    ("I1", lambda _, stored: again(stored, 2, None)),
+    ("I1", lambda _, stored: again(stored, 7, UUID(int=99))),
     ("I1", lambda _, stored: swap(stored)),
     ("I2", lambda _, stored: message(stored, 4, position=5)),
     ("I2", lambda _, stored: drop(stored, 6)),
@@ -152,3 +169,13 @@ def test_what_is_broken_is_seen(invariant: str, spoil: Break) -> None:
     spoil(history, stored)
     found = violations(history, stored)
     assert any(each.startswith(invariant) for each in found), found
+
+
+@pytest.mark.parametrize("number", [1, 2, 7])
+def test_what_is_there_twice_is_counted(number: int) -> None:
+    history, stored = healthy()
+    assert counted(history, stored)["doubled or never asked"] == 0
+
+    again(stored, number, UUID(int=99) if number != 2 else None)
+
+    assert counted(history, stored)["doubled or never asked"] == 1

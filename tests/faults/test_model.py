@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -63,12 +64,27 @@ def test_each_fault_of_the_model_is_said_and_what_came_is_kept(
 def test_an_answer_without_end_is_cut_and_costs_little(serve: Serve, witness: Witness) -> None:
     server = serve(workers=1, MAX_ANSWER_CHARS=str(MOST))
     person = witness.person(server)
+    # What every answer needs is there before the first flood.
+    assert person.begin("an ordinary question").acknowledged
+    witness.until_ended()
+    (worker,) = server.worker_pids()
+    before = megabytes(worker, "VmRSS")
     for do in ("flood", "line"):
         assert person.begin(f"why? [[script: {do}]]").acknowledged
+    witness.until_ended()
+    most = megabytes(worker, "VmHWM")
     found = witness.judge(server)
     ends = [(each.status, len(each.content)) for each in found.messages if each.role != "user"]
-    assert ends[0] == ("stopped", MOST)
-    assert ends[1][0] in {"stopped", "failed", "interrupted"}
+    assert ends[1] == ("stopped", MOST)
+    assert ends[2][0] in {"stopped", "failed", "interrupted"}
+    assert most - before < 20
+
+
+def megabytes(pid: int, what: str) -> float:
+    """Memory of a process, now (``VmRSS``) or at its most since it began (``VmHWM``)."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (kilobytes,) = (line.split()[1] for line in lines if line.startswith(f"{what}:"))
+    return int(kilobytes) / 1024
 
 
 @on_sqlite

@@ -246,6 +246,24 @@ def test_an_answer_is_watched_while_somebody_reads(
     wait_until(lambda: watched == [], seconds=PATIENCE)
 
 
+def test_it_is_not_watched_for_one_who_left_before(
+    delivery: Delivery, watched: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    came = threading.Event()
+
+    async def connect(reader: readers.Reader, connection: socket.socket) -> bool:
+        connection.close()
+        came.set()
+        return False
+
+    monkeypatch.setattr(readers.Reader, "connect", connect)
+
+    Reader(delivery, Plain())
+
+    assert came.wait(PATIENCE)
+    wait_until(lambda: watched == [], seconds=PATIENCE)
+
+
 def test_one_who_does_not_read_is_cut_off_and_holds_nobody_up(
     delivery: Delivery, live: LiveText
 ) -> None:

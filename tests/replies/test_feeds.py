@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -90,13 +92,18 @@ def watchers() -> Watchers:
 
 
 @pytest.fixture
-def feeds(watchers: Watchers) -> Iterator[Feeds]:
+def processes() -> int:
+    return 2
+
+
+@pytest.fixture
+def feeds(watchers: Watchers, processes: int) -> Iterator[Feeds]:
     loop, threads = Loop(), ThreadPoolExecutor(2)
 
     def render(function: Callable[..., str], *args: Any) -> asyncio.Future[str]:
         return asyncio.get_running_loop().run_in_executor(threads, function, *args)
 
-    feeds = Feeds(loop, watchers, render, processes=2)  # type: ignore[arg-type]
+    feeds = Feeds(loop, watchers, render, processes)  # type: ignore[arg-type]
 
     async def close() -> None:
         feeds.close()
@@ -164,6 +171,22 @@ def test_with_too_many_pages_the_one_that_had_longest_comes_back_later(
         page.read(b"<talk>")
 
 
+@pytest.mark.parametrize(("processes", "most"), [(1, 4), (2, 2), (4, 1), (9, 1)])
+def test_so_many_pages_are_told_at_once_and_no_fewer(
+    feeds: Feeds, watchers: Watchers, most: int
+) -> None:
+    pages = []
+    for _ in range(most + 1):
+        pages.append(Page(feeds, Plain()))
+        pages[-1].read(b"<all>")
+
+    watchers.tell(TALK)
+
+    assert pages[0].read_all().endswith(LAST_CHUNK)
+    for page in pages[1:]:
+        page.read(b"<talk>")
+
+
 @pytest.mark.parametrize("fault", [Unavailable("away"), ValueError("broken")])
 def test_what_cannot_be_told_lets_the_page_come_back(
     feeds: Feeds, watchers: Watchers, fault: Exception
@@ -199,6 +222,22 @@ def test_who_has_left_before_it_began_is_not_watched_for(feeds: Feeds, watchers:
     page.here.close()
 
     wait_until(lambda: not watchers.hears, seconds=PATIENCE)
+
+
+def test_nothing_is_kept_of_a_page_that_has_gone(feeds: Feeds, watchers: Watchers) -> None:
+    news = Plain()
+    left = weakref.ref(news)
+    page = Page(feeds, news)
+    page.read(b"<all>")
+    page.here.close()
+    wait_until(lambda: not watchers.hears, seconds=PATIENCE)
+    del news
+
+    def is_gone() -> bool:
+        gc.collect()
+        return left() is None
+
+    wait_until(is_gone, seconds=PATIENCE)
 
 
 def test_a_page_is_not_told_twice_of_what_it_follows(feeds: Feeds, watchers: Watchers) -> None:

@@ -3,13 +3,14 @@
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert, update
 
 from chatweb.database import writing
 from chatweb.database.types import now_seconds
 from chatweb.models import Change
 from chatweb.replies import lookout as lookouts
 from chatweb.replies.lookout import Lookout
+from chatweb.services import changes
 from chatweb.services.errors import Unavailable
 from tests.replies.statements import Statements
 from tests.replies.writing import Clock
@@ -111,6 +112,79 @@ def test_after_an_outage_it_goes_on_from_where_it_was(
     look(lookout, clock)
 
     assert page.heard == [{missed}]
+
+
+def test_after_quiet_minutes_what_changes_is_told(clock: Clock) -> None:
+    lookout = Lookout(lambda: None)
+    page = Page(lookout)
+    look(lookout, clock)
+    for _ in range(5):
+        noted()
+    look(lookout, clock)
+    be_quiet(lookout, clock)
+    changes.forget()
+    be_quiet(lookout, clock)
+    page.heard.clear()
+
+    late = noted()
+    look(lookout, clock)
+    look(lookout, clock)
+
+    assert page.heard == [{late}]
+
+
+@pytest.mark.parametrize("left", [0, 3], ids=["nothing", "an older state"])
+def test_where_numbers_begin_again_so_does_it(clock: Clock, left: int) -> None:
+    """As in a database that was restored."""
+    lookout = Lookout(lambda: None)
+    page = Page(lookout)
+    look(lookout, clock)
+    for number in range(1, 10):
+        change(number, ago=2 * lookouts.LATE)
+    look(lookout, clock)
+    be_quiet(lookout, clock)
+    with writing() as connection:
+        connection.execute(delete(Change).where(Change.id > left))
+        connection.commit()
+    look(lookout, clock)
+    page.heard.clear()
+
+    late = change(left + 1)
+    look(lookout, clock)
+    look(lookout, clock)
+
+    assert page.heard == [{late}]
+
+
+def test_a_look_is_one_query(clock: Clock, statements: Statements) -> None:
+    lookout = Lookout(lambda: None)
+    Page(lookout)
+    change(1)
+    look(lookout, clock)
+    be_quiet(lookout, clock)
+    statements.forget()
+
+    look(lookout, clock)
+
+    assert len(statements.with_words("change")) == 1
+
+
+def noted() -> UUID:
+    """A change as services note it."""
+    conversation_id = uuid4()
+    with writing() as connection:
+        changes.note(connection, ME, conversation_id)
+        connection.commit()
+    return conversation_id
+
+
+def be_quiet(lookout: Lookout, clock: Clock) -> None:
+    """So long that every change there is could be forgotten."""
+    with writing() as connection:
+        connection.execute(update(Change).values(made_at=Change.made_at - 2 * changes.KEPT_FOR))
+        connection.commit()
+    for _ in range(60):
+        look(lookout, clock)
 
 
 def _away() -> None:

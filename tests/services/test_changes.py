@@ -43,6 +43,25 @@ def test_old_ones_are_forgotten(owner: Owner, stranger: Owner) -> None:
     assert [row.owner_id for row in factories.rows(Change)] == [stranger.id]
 
 
+def test_the_newest_is_not_forgotten_so_that_numbers_go_on(owner: Owner) -> None:
+    noted(owner)
+    noted(owner, ago=2 * changes.KEPT_FOR)
+    newest = changes.newest()
+
+    changes.forget()
+    noted(owner)
+
+    assert [row.id for row in factories.rows(Change)] == [newest, newest + 1]
+    assert changes.lately(owner.id) != []
+
+
+def test_the_newest_comes_whatever_is_asked_for(owner: Owner) -> None:
+    noted(owner)
+    newest = changes.newest()
+
+    assert [row.id for row in changes.since(newest + 1000)] == [newest]
+
+
 def test_what_was_rolled_back_never_was(owner: Owner) -> None:
     with writing() as connection:
         changes.note(connection, owner.id, uuid4())

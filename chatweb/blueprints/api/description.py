@@ -14,8 +14,10 @@ from chatweb.blueprints.access import (
     ANYONE,
     OWNERS,
     PROGRAMS,
+    READERS,
     SAFE,
     SESSION,
+    SESSION_IN_QUERY,
     cookie_name,
     open_to,
     owner,
@@ -94,6 +96,7 @@ def schemes() -> dict[str, Any]:
     return {
         "token": {"type": "http", "scheme": "bearer"},
         "session": {"type": "apiKey", "in": "header", "name": SESSION},
+        "session_in_query": {"type": "apiKey", "in": "query", "name": SESSION_IN_QUERY},
         "cookie": {"type": "apiKey", "in": "cookie", "name": cookie_name()},
     }
 
@@ -113,8 +116,10 @@ def operation(rule: Rule, about: Described, method: str, whom: str) -> dict[str,
         "responses": responses(rule, about, method),
         "security": [{"token": []}],
     }
-    if whom == PROGRAMS:
+    if whom in {PROGRAMS, READERS}:
         known["security"] += [{"session": []}, {"cookie": []}, {}]
+        if whom == READERS:
+            known["security"].insert(1, {"session_in_query": []})
     elif whom == ANYONE:
         known["security"] = []
     if about.takes:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, after_this_request, current_app, request
+from flask import Blueprint, Response, after_this_request, request
 
 from chatweb import replies
-from chatweb.blueprints import following
+from chatweb.blueprints import following, waiting
 from chatweb.blueprints.access import HOLDERS, open_to, owner
 from chatweb.blueprints.api.described import EVENTS, described, request_id
 from chatweb.blueprints.composer import longest
@@ -103,10 +102,7 @@ def ended(row: Any) -> Any:
 
     :raises ModelFailed: it has none
     """
-    latest = time.monotonic() + current_app.extensions["settings"].llm_timeout + 30
-    while row.status == "streaming" and (left := latest - time.monotonic()) > 0:
-        replies.wait(row.id, min(left, 60.0))
-        row = messages.find(owner(), row.conversation_id, row.position)
+    row = waiting.to_the_end(row)
     if row.status in {"streaming", "failed", "interrupted"}:
         raise ModelFailed(row.details.get("reason") or NO_ANSWER)
     return row

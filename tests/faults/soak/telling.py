@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tests.faults.histories import History, Send, Stored
+from tests.faults.invariants import never_asked
 from tests.faults.places import Place
 
 MOST_SAID = 40
@@ -51,7 +52,7 @@ def counted(history: History, stored: Stored) -> dict[str, object]:
         "other answers acknowledged": len(acknowledged - asked),
         "acknowledged and kept": sum(rows[each] > 0 for each in acknowledged),
         "acknowledged and lost": sum(rows[each] == 0 for each in acknowledged),
-        "doubled": sum(count > 1 for count in rows.values()),
+        "doubled or never asked": len(never_asked(history, stored)),
         "sent again, and the same": again(history.sends),
         "not acknowledged": shown(Counter(told(send) for send in refused(history.sends))),
         "conversations": len(stored.conversations),
