@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count, cycle
 from random import Random
@@ -20,6 +21,7 @@ import hypothesis
 import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase
+from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode, checks
 from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import FailureGroup
@@ -30,6 +32,8 @@ from tests.scripted_model import Script
 from tests.sessions import SESSION, token_of
 
 CONVERSATIONS = 8
+CONVERSATION = {"conversation_id", "session_id"}
+"""As parameters call it."""
 LONGEST_WAIT = 0.02
 
 HELD = [
@@ -71,8 +75,10 @@ class Fuzz:
         """Go through all operations, in sense and in nonsense, until there were so many requests
         or more."""
         for turn, (operation, mode) in enumerate(cycle(self._turns())):
-            if self.operations.total() >= most:
+            if (done := self.operations.total()) >= most:
                 return
+            if turn % len(self._turns()) == 0:
+                say(f"{done:6} requests, {len(self.wrong)} findings")
             self._some(operation, mode, self.seed + turn)
 
     def run_all(self) -> None:
@@ -94,7 +100,8 @@ class Fuzz:
         def ask(case: Any) -> None:
             self._ask(case)
 
-        ask()
+        with suppress(Unsatisfiable):  # nothing of it can be sent in a wrong way
+            ask()
 
     def _ask(self, case: Any) -> None:
         self._aim(case)
@@ -116,8 +123,8 @@ class Fuzz:
         if luck < 0.5:
             case.headers["Authorization"] = f"Bearer {self.token}"
         if self._random.random() < 0.9:
-            if "conversation_id" in case.path_parameters:
-                case.path_parameters["conversation_id"] = self._random.choice(self._there)
+            for name in CONVERSATION & case.path_parameters.keys():
+                case.path_parameters[name] = self._random.choice(self._there)
             if "position" in case.path_parameters:
                 case.path_parameters["position"] = self._random.choice((1, 2, 2, 2, 3, 4))
         if isinstance(case.body, dict) and isinstance(case.body.get("model"), str):
@@ -138,10 +145,9 @@ class Fuzz:
 
     def _refill(self, case: Any, status: int) -> None:
         """Put another conversation in the place of one that was deleted or closed."""
-        name = case.path_parameters.get("conversation_id")
-        changed = case.operation.method.upper() in {"DELETE", "PATCH"} and status < 300
-        if changed and name in self._there:
-            self._there[self._there.index(name)] = self._make()
+        if case.operation.method.upper() in {"DELETE", "PATCH"} and status < 300:
+            for name in {*case.path_parameters.values()} & {*self._there}:
+                self._there[self._there.index(name)] = self._make()
 
 
 def patient(wait: object) -> bool:
