@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
-from chatweb.models import Message
+from chatweb.models import Conversation, Message
 from chatweb.services import owners, tokens
 from tests.blueprints.api.program import ALL, Program, error
 from tests.scripted_model import Script, ScriptedModel
@@ -200,11 +200,11 @@ class TestTokens:
         assert program.send("DELETE", conversation).status_code == 204
 
     def test_one_that_reads_may_change_nothing(
-        self, shown: Callable[[str], Program], stored: Callable[[], list[Any]]
+        self, shown: Callable[[str], Program], rows: Callable[[type[Any]], list[Any]]
     ) -> None:
         conversation = shown("write").talk()
         reader = shown("read")
-        before = stored()
+        before = rows(Conversation), rows(Message)
         for method, path in (
             ("POST", ALL), ("PATCH", conversation), ("DELETE", conversation),
             ("POST", f"{conversation}/messages"), ("POST", f"{conversation}/messages/2/retry"),
@@ -212,7 +212,7 @@ class TestTokens:
             ("POST", f"{conversation}/messages/2/continue"),
         ):  # fmt: skip
             error(reader.send(method, path, {"text": "x"}), 403, "forbidden")
-        assert stored() == before
+        assert (rows(Conversation), rows(Message)) == before
 
     def test_one_that_was_revoked_is_none(self, app: Flask) -> None:
         owner = owners.guest(owners.new_token())
