@@ -19,10 +19,9 @@ box.addEventListener("input", fit);
 // Kept in this tab until the server has it: a reload in the midst of sending brings it back, and the same
 // number makes a second send harmless.
 const kept = JSON.parse(sessionStorage.getItem("sending"));
-if (kept?.action === composer.action && (!box.value || composer.elements.request_id.value === kept.id)) {
-  box.value = kept.text;
-  composer.elements.request_id.value = kept.id;
-}
+const id = composer.elements.request_id;
+if (document.querySelector(`[data-request="${kept?.id}"]`)) sessionStorage.removeItem("sending");  // it has arrived
+else if (kept?.action === composer.action && (!box.value || id.value === kept.id)) [box.value, id.value] = [kept.text, kept.id];
 fit();
 if (!touch) box.enterKeyHint = "send";
 

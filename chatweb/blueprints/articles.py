@@ -39,6 +39,8 @@ class Foot(NamedTuple):
     reason: str | None = None
     can_go_on: bool = False
     citations: tuple[Source, ...] = ()
+    sent_as: UUID | None = None
+    """Of a question: the id of the form that it was sent with."""
 
     def request_id(self, way: str) -> UUID:
         """The same in every tab, so that two clicks are one try; another one after that try."""
@@ -90,12 +92,16 @@ def foot(row: Any, siblings: Siblings | None = None) -> Foot:
         row.details.get("model"), row.details.get("reason"),
         was_cut and 0 < len(row.content) < current_app.extensions["settings"].max_answer_chars,
         sources(row.details.get("citations", ())),
+        row.request_id if row.role == "user" else None,
     )  # fmt: skip
 
 
 def exchange(asked: Asked) -> Markup:
     """A question that was just kept, and the answer that begins; nothing is read."""
-    question = Foot(asked.conversation_id, asked.question, "user", "complete", asked.at)
+    question = Foot(
+        asked.conversation_id, asked.question, "user", "complete", asked.at,
+        sent_as=asked.request_id,
+    )  # fmt: skip
     answer = Foot(asked.conversation_id, asked.answer, "assistant", "streaming", asked.at)
     return joined([_render(question, blocks.body(asked.question, asked.text)), _render(answer)])
 

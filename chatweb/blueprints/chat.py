@@ -6,11 +6,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flask import Blueprint, render_template, request, url_for
-from markupsafe import Markup
 from werkzeug.wrappers import Response
 
 from chatweb import replies
-from chatweb.blueprints import articles, forms, htmx
+from chatweb.blueprints import articles, forms, htmx, places
 from chatweb.blueprints.access import OWNERS, is_new, open_to, owner
 from chatweb.blueprints.composer import composer, longest
 from chatweb.blueprints.limits import allowance
@@ -59,7 +58,10 @@ def begin() -> Response | str:
     if not htmx.wants_fragment():
         return back_to(asked.conversation_id, asked.question)
     address = url_for("chat.page", conversation_id=asked.conversation_id)
-    return htmx.push(render_template("chat/_begun.html", **exchange(asked)), address)
+    body = render_template(
+        "chat/_begun.html", messages=articles.exchange(asked), **surroundings(asked)
+    )
+    return htmx.push(body, address)
 
 
 @chat.post("/c/<uuid:conversation_id>/messages")
@@ -72,33 +74,34 @@ def ask(conversation_id: UUID) -> Response | str:
     replies.start(asked)
     if not htmx.wants_fragment():
         return back_to(asked.conversation_id, asked.question)
-    return render_template("chat/_asked.html", **exchange(asked))
+    exchange = articles.exchange(asked)
+    if is_behind(asked):
+        return render_template(
+            "chat/_asked.html", is_anew=False, exchange=exchange, request_id=uuid4(), asked=asked,
+            **surroundings(asked),
+        )  # fmt: skip
+    return render_branch(
+        conversation_id, "chat/_asked.html", is_anew=True, exchange=exchange, request_id=uuid4(),
+        asked=asked,
+    )  # fmt: skip
 
 
-def exchange(asked: Asked) -> dict[str, Any]:
-    """What the fragments for a question and its answer need; an answer that has words already,
-    or has ended, gets them by its stream."""
+def is_behind(asked: Asked) -> bool:
+    """Whether the question is the next thing that was said after all that its page has heard of."""
+    page = places.of_form()
+    return page is None or (page.shown, page.known + 1) == (asked.parent or 0, asked.question)
+
+
+def surroundings(asked: Asked) -> dict[str, Any]:
+    """What the fragments for a question and its answer need besides these; an answer that has words
+    already, or has ended, gets them by its stream."""
     conversation = asked.conversation
     return {
         "conversation": conversation,
         "row": current_row(conversation),
-        "asked": asked,
-        "messages": articles.exchange(asked),
-        "missed": missed(asked),
-        "composer": composer(conversation.id, asked.answer, asked.answer),
+        "composer": composer(conversation.id, places.after(asked.answer, asked.answer)),
         "feed": None,
     }
-
-
-def missed(asked: Asked) -> Markup:
-    """What was said before a question, in another tab, and is not on the page that asked it."""
-    shown = forms.whole_number("shown")
-    if shown is None or asked.parent is None or asked.parent <= shown:
-        return Markup()
-    outline = messages.outline(asked.conversation_id, asked.parent).messages
-    return articles.shown(
-        asked.conversation_id, [each for each in outline if each.position > shown]
-    ).articles
 
 
 @chat.get("/c/<uuid:conversation_id>")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from uuid import uuid4
 
-from flask import Flask, Response, g, make_response, render_template, request
+from flask import Flask, Response, g, make_response, render_template, request, url_for
 from werkzeug.exceptions import BadHost, HTTPException, SecurityError
 
 from chatweb.blueprints import htmx, programs
@@ -73,11 +73,14 @@ RETRY_AFTER = 3
 
 
 class Kept(NamedTuple):
-    """What was typed into a form that could not be taken."""
+    """What was typed into a form that could not be taken; ``sent_id`` is the id it had, ``shown``
+    the last message on its page."""
 
     action: str
     text: str
     request_id: str
+    sent_id: str
+    shown: str
 
 
 def answer(
@@ -120,9 +123,20 @@ def kept(code: int, stale: bool) -> Kept | None:
         return None
     if request.content_length > (request.max_content_length or 0):
         return None
-    text = request.form.get("text", "")
-    request_id = "" if stale else request.form.get("request_id", "")
-    return Kept(request.path, text, request_id or str(uuid4())) if text or stale else None
+    form = request.form
+    text, sent_id = form.get("text", ""), form.get("request_id", "")
+    if not (text or stale):
+        return None
+    request_id = sent_id if sent_id and not stale else str(uuid4())
+    return Kept(_sends_to(), text, request_id, sent_id, form.get("shown", ""))
+
+
+def _sends_to() -> str:
+    """Where the text of the form that failed belongs: without scripts, the button that stops an
+    answer sends the box too."""
+    if request.endpoint != "answers.stop":
+        return request.path
+    return url_for("chat.ask", conversation_id=(request.view_args or {})["conversation_id"])
 
 
 def code_of(error: Exception) -> int:

@@ -8,9 +8,10 @@ from typing import Any
 from flask import Response, copy_current_request_context, render_template
 
 from chatweb import replies
-from chatweb.blueprints import articles, connections, htmx
+from chatweb.blueprints import articles, connections, htmx, places
 from chatweb.blueprints.composer import composer
 from chatweb.blueprints.pages import feed_of
+from chatweb.blueprints.places import Place
 from chatweb.blueprints.side import current_row
 from chatweb.rendering.growing import Growing
 from chatweb.services import branches, conversations, messages
@@ -50,8 +51,9 @@ class Telling:
         try:
             return render_ended(self._owner, self._message)
         except NotFound:
-            # The conversation is gone: there is nothing more to follow.
-            return ""
+            return render_template(
+                "chat/_gone.html", message=self._message, composer=composer(), feed=feed_of()
+            )
 
     def event(self, change: str) -> str:
         return htmx.event(change, id=self._growing.offset) if change else ""
@@ -102,8 +104,9 @@ def glimpses(message: Any) -> Iterator[replies.Glimpse]:
         yield from live.follow()
 
 
-def render_ended(owner: Owner, message: Any) -> str:
-    """What else changes on the page when an answer has ended."""
+def render_ended(owner: Owner, message: Any, place: Place | None = None) -> str:
+    """What else changes when an answer has ended on the page that followed it, or on one that is at
+    another ``place``."""
     ended = messages.find(owner, message.conversation_id, message.position)
     if ended.unseen:
         conversations.saw(owner, message.conversation_id)
@@ -112,8 +115,9 @@ def render_ended(owner: Owner, message: Any) -> str:
     )
     siblings = branches.siblings(ended.conversation_id, [ended], ended.message_count)
     foot = articles.foot(ended, siblings.get(ended.position))
+    place = place or places.after(ended.position)
     return render_template(
         "chat/_ended.html", conversation=conversation, message=foot,
-        row=current_row(conversation), composer=composer(conversation.id, shown=ended.position),
-        feed=feed_of(conversation.id, ended.position),
+        row=current_row(conversation), composer=composer(conversation.id, place),
+        feed=feed_of(conversation.id, place),
     )  # fmt: skip

@@ -35,7 +35,7 @@ def push(body: str, address: str) -> Response:
     return response
 
 
-def event(data: str, id: int | None = None, name: str | None = None) -> str:
+def event(data: str, id: object = None, name: str | None = None) -> str:
     """One event: unnamed ones are swapped, named ones become events of the page."""
     lines = [] if id is None else [f"id: {id}"]
     if name:
@@ -49,9 +49,14 @@ COME_BACK_LATER = "retry: 5000\n\n"
 """Lets a page wait 5 s before it connects again."""
 
 
+def last_event() -> str:
+    """The id of the last event that came by a connection before; empty on the first one."""
+    return request.headers.get("Last-Event-ID", "")
+
+
 def last_event_id() -> int | None:
     """The offset a reader has already, from a connection before or from its page."""
-    text = request.headers.get("Last-Event-ID") or request.args.get("after", "")
+    text = last_event() or request.args.get("after", "")
     return int(text) if text.isdecimal() and text.isascii() and len(text) < 10 else None
 
 

@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from chatweb.blueprints import articles
 from chatweb.blueprints.access import owner
 from chatweb.blueprints.composer import composer
+from chatweb.blueprints.places import Place, place_of
 from chatweb.blueprints.side import current_row, side
 from chatweb.services import conversations, messages
 from chatweb.services.drafts import Typed
@@ -26,39 +27,30 @@ def render_page(conversation: Any, outline: Page, below: Markup = Markup()) -> s
     )  # fmt: skip
 
 
-def render_branch(conversation_id: UUID) -> str:
-    """What changes on a page when another branch is shown."""
+def render_branch(conversation_id: UUID, template: str = "chat/_branch.html", **more: Any) -> str:
+    """What changes on a page when its branch is shown anew."""
     conversation = conversations.find(owner(), conversation_id)
     outline = messages.outline(conversation_id, conversation.head)
     return render_template(
-        "chat/_branch.html", row=current_row(conversation), **_shown(conversation, outline)
+        template, row=current_row(conversation), **_shown(conversation, outline), **more
     )
 
 
 def _shown(conversation: Any, outline: Page, below: Markup = Markup()) -> dict[str, Any]:  # noqa: B008
     shown = articles.shown(conversation.id, outline.messages, conversation.message_count)
-    streaming = shown.streaming
-    if all(each.position != conversation.streaming for each in outline.messages):
-        # On another branch: it can be stopped from here too.
-        streaming = conversation.streaming
+    place = place_of(conversation, outline.messages, shown.streaming)
     return {
-        "feed": None if shown.streaming else feed_of(conversation.id, conversation.head, streaming),
+        "feed": None if shown.streaming else feed_of(conversation.id, place),
         "conversation": conversation, "older": outline.older, "messages": shown.articles + below,
         "composer": composer(
-            conversation.id, streaming, conversation.head,
-            Typed(conversation.draft or "", conversation.draft_id),
+            conversation.id, place, Typed(conversation.draft or "", conversation.draft_id)
         ),
     }  # fmt: skip
 
 
-def feed_of(
-    conversation_id: UUID | None = None, shown: int = 0, streaming: int | None = None
-) -> str:
-    """Where a page hears of what changes: what it shows up to which message, and which answer is
-    being written meanwhile on another branch."""
-    return url_for(
-        "feed.follow", conversation=conversation_id, shown=shown or None, streaming=streaming
-    )
+def feed_of(conversation_id: UUID | None = None, place: Place | None = None) -> str:
+    """Where a page hears of what changes."""
+    return url_for("feed.follow", conversation=conversation_id, place=place and str(place))
 
 
 def back_to(conversation_id: UUID, position: int) -> Response:

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from chatweb.blueprints import errors, forms, htmx
 from chatweb.blueprints.access import OWNERS, open_to, owner
+from chatweb.blueprints.limits import allowance
 from chatweb.blueprints.pages import feed_of
 from chatweb.blueprints.side import side
 from chatweb.services import tokens as service
@@ -30,8 +31,9 @@ def page() -> str:
 @tokens.post("")
 @open_to(OWNERS)
 def make() -> Response:
-    name = forms.text("name")
-    secret = service.make(owner(), name, forms.text("scope"), life(), forms.request_id())
+    secret = service.make(
+        owner(), forms.text("name"), forms.text("scope"), life(), forms.request_id(), allowance()
+    )
     if htmx.wants_fragment():
         return make_response(render_template("tokens/_tokens.html", **shown(secret)), 201)
     return make_response(render_page(secret), 201)

@@ -53,7 +53,7 @@ class Asked:
 
     ``parent`` is the position the question follows, None for a first one; ``at``: when the answer
     was begun; ``begins_with``: text it has already, because it goes on where another was cut;
-    ``is_new``: this request has asked it, not the same one before.
+    ``request_id``: what it was asked by; ``is_new``: for the first time.
     """
 
     conversation: Listed
@@ -66,6 +66,7 @@ class Asked:
     process_id: UUID | None
     at: datetime
     begins_with: str = ""
+    request_id: UUID | None = None
     is_new: bool = field(default=True, compare=False)
 
     @property
@@ -144,7 +145,8 @@ def before(
     return Asked(
         Listed(first.conversation_id, first.title, begun.created_at, running),
         asked.parent, question, asked.content, answer, begun.id, running, begun.process_id,
-        begun.created_at, pieces.text(connection, begun.id) if running else "", is_new=False,
+        begun.created_at, pieces.text(connection, begun.id) if running else "", request_id,
+        is_new=False,
     )  # fmt: skip
 
 
@@ -198,7 +200,8 @@ def add_exchange(
     )  # fmt: skip
     listed = Listed(conversation.id, conversation.title, now, True)
     return Asked(
-        listed, parent, question, text, question + 1, answer_id, True, process_id, now
+        listed, parent, question, text, question + 1, answer_id, True, process_id, now,
+        request_id=request_id,
     )  # fmt: skip
 
 
@@ -231,6 +234,7 @@ def add_answer(
     return Asked(
         Listed(conversation.id, conversation.title, now, True), question.parent, question.position,
         question.content, answer, answer_id, True, process_id, now, begins_with,
+        request_id,
     )  # fmt: skip
 
 

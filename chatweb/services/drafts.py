@@ -1,14 +1,16 @@
 """What is typed and not sent: kept while it is typed, gone in the transaction that sends it.
 
 A draft has the ``request_id`` that its question will have. By it, what arrives after its question
-is known to be late, and an empty box forgets only what was typed into it.
+is known to be late, and an empty box forgets only what was typed into it. A page that has not heard
+of the question goes on typing under its id: what the question does not begin with is new, and gets
+an id of its own.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -25,7 +27,7 @@ ROOM = 2
 OF_NEW_CHAT = select(Draft.text, Draft.request_id).where(
     Draft.owner_id == bindparam("owner_id"), Draft.conversation_id.is_(None)
 )
-SENT = select(Message.id).where(
+SENT = select(Message.content).where(
     Message.owner_id == bindparam("owner_id"), Message.request_id == bindparam("request_id")
 )
 FORGET = delete(Draft).where(
@@ -53,12 +55,13 @@ def of_new_chat(owner: Owner) -> Typed:
 def save(
     owner: Owner, conversation_id: UUID | None, text: str, request_id: UUID,
     longest: int | None = None, allowance: Allowance = UNLIMITED,
-) -> None:  # fmt: skip
+) -> UUID:  # fmt: skip
     """Keep ``text`` as the one draft of a conversation, or (None) of a new chat.
 
     A text that shows nothing leaves no draft with this ``request_id``. After the question with
-    this id was sent, nothing changes: what was sent does not come back.
+    this id was sent, what it begins with changes nothing: what was sent does not come back.
 
+    :returns: the id that ``text`` will be sent with: a new one where ``request_id`` is used up
     :raises Invalid: more than ``ROOM`` times the ``longest`` question's characters
     :raises TooMany: it would make one guest too many from this address
     :raises NotFound: no such conversation of this owner
@@ -73,9 +76,23 @@ def save(
             limits.count_guest(connection, allowance)
         if not is_visible:
             forget(connection, owner, request_id)
-        elif not connection.execute(SENT, {"owner_id": owner.id, "request_id": request_id}).first():
+        elif (sent := _sent(connection, owner, request_id)) is None or not _is_late(text, sent):
+            request_id = request_id if sent is None else uuid4()
             _put(connection, owner, conversation_id, text=text, request_id=request_id)
         connection.commit()
+    return request_id
+
+
+def _sent(connection: Connection, owner: Owner, request_id: UUID) -> str | None:
+    """What was sent under this id."""
+    values = {"owner_id": owner.id, "request_id": request_id}
+    sent: str | None = connection.execute(SENT, values).scalar()
+    return sent
+
+
+def _is_late(text: str, sent: str) -> bool:
+    """Whether ``text`` is what was in the box on the way to what was sent."""
+    return sent.startswith(text.strip())
 
 
 def forget(connection: Connection, owner: Owner, request_id: UUID) -> None:

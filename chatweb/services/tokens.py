@@ -19,8 +19,9 @@ from sqlalchemy import Connection, bindparam, func, insert, or_, select, update
 from chatweb.database import reading, writing
 from chatweb.database.types import AnyRow
 from chatweb.models import Token, User
-from chatweb.services import owners, texts
+from chatweb.services import limits, owners, texts
 from chatweb.services.errors import Conflict, Invalid, NotFound, StaleForm, Unavailable
+from chatweb.services.limits import UNLIMITED, Allowance
 from chatweb.services.owners import Owner
 
 PREFIX = "chatweb_"
@@ -71,21 +72,24 @@ class Holder(NamedTuple):
 
 
 def make(
-    owner: Owner, name: str, scope: str, days: int | None, request_id: UUID | None = None
-) -> str:
+    owner: Owner, name: str, scope: str, days: int | None, request_id: UUID | None = None,
+    allowance: Allowance = UNLIMITED,
+) -> str:  # fmt: skip
     """Make a token that is good for ``days`` days; None: until it is revoked.
 
     :returns: its secret, which cannot be told again
     :raises Invalid: no name, no such scope, or a life of less than a day or more than ten years
     :raises StaleForm: this request has made one already
     :raises Conflict: there are too many
+    :raises TooMany: it would make one guest too many from this address
     """
     name = texts.line(name)
     _check(name, scope, days)
     secret = PREFIX + secrets.token_urlsafe(32)
     request_id, now = request_id or uuid4(), datetime.now(UTC)
     with writing() as connection:
-        owners.ensure(connection, owner)
+        if owners.ensure(connection, owner):
+            limits.count_guest(connection, allowance)
         _check_room(connection, owner, request_id)
         connection.execute(
             insert(Token),

@@ -9,7 +9,8 @@ from flask import Flask
 
 from chatweb.models import Conversation, Draft, Message
 from tests.blueprints.browser import Browser, box
-from tests.blueprints.live_page import LivePage
+from tests.blueprints.live_page import LivePage, parsed
+from tests.scripted_model import Script, ScriptedModel
 
 Rows = Callable[[type[Any]], list[Any]]
 
@@ -78,6 +79,53 @@ def test_the_same_draft_sent_from_two_tabs_is_one_message(
     assert len(rows(Conversation)) == 1
     assert rows(Draft) == []
     assert typed(browser.page(page))[0] == ""
+
+
+def test_a_tab_that_has_not_heard_of_the_send_goes_on_with_a_fresh_id(
+    browser: Browser, mine: UUID, rows: Rows
+) -> None:
+    page = f"/c/{mine}"
+    first = browser.page(page)
+    browser.post(saves_to(first), form(first, "And then?"), htmx=True)
+    other = browser.page(page)
+    used = typed(other)[1]
+    browser.post(f"{page}/messages", {"text": "And then?", "request_id": used})
+    browser.ended(mine, 4)
+
+    response = browser.post(saves_to(other), form(other, "And then? Or before?"), htmx=True)
+
+    assert response.status_code == 200
+    other.swap("#text", "none", response.text)
+    assert typed(other)[1] != used
+    assert typed(browser.page(page)) == ("And then? Or before?", typed(other)[1])
+    sent = browser.post(f"{page}/messages", form(other, "And then? Or before?"), htmx=True)
+    assert sent.status_code == 200
+    assert rows(Draft) == []
+
+
+def test_without_scripts_the_button_that_stops_an_answer_saves_it(
+    browser: Browser, mine: UUID, model: ScriptedModel
+) -> None:
+    model.script = Script(tokens=300, interval=0.05)
+    browser.ask(mine)
+    here = browser.page(f"/c/{mine}")
+
+    response = browser.post(here.one("#stop")["formaction"], form(here, "Half a thought"))
+
+    assert response.status_code == 303
+    assert typed(browser.page(f"/c/{mine}"))[0] == "Half a thought"
+
+
+def test_a_stop_that_fails_does_not_offer_to_send_it_to_the_stop(
+    browser: Browser, mine: UUID
+) -> None:  # fmt: skip
+    here = browser.page(f"/c/{mine}")
+
+    refused = browser.post(f"/c/{mine}/messages/99/stop", form(here, "Half a thought"))
+
+    assert refused.status_code == 404
+    assert box(refused) == "Half a thought"
+    assert parsed(refused.text).select_one("form.kept")["action"] == f"/c/{mine}/messages"
 
 
 def test_a_send_that_is_refused_keeps_it(browser: Browser) -> None:

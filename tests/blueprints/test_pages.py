@@ -90,7 +90,7 @@ def test_the_page_while_an_answer_comes_refreshes_itself_without_scripts(
 class TestAPageThatWasUpdatedEqualsAReload:
     def begin(self, browser: Browser, text: str) -> tuple[LivePage, str]:
         page = browser.page()
-        form = {"text": text, "request_id": page.one("#request-id")["value"]}
+        form = {"text": text, "request_id": page.one("#composer > [name=request_id]")["value"]}
         response = browser.post("/c", form, htmx=True)
         assert response.status_code == 200
         page.swap("#messages", "innerHTML", response.text)
@@ -104,7 +104,10 @@ class TestAPageThatWasUpdatedEqualsAReload:
     def test_after_a_further_question(self, browser: Browser) -> None:
         address = f"/c/{browser.talk()}"
         page = browser.page(address)
-        form = {"text": "And *at night*?", "request_id": page.one("#request-id")["value"]}
+        form = {
+            "text": "And *at night*?",
+            "request_id": page.one("#composer > [name=request_id]")["value"],
+        }
         page.swap(
             "#messages", "beforeend", browser.post(f"{address}/messages", form, htmx=True).text
         )

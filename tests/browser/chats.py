@@ -24,12 +24,12 @@ _NORMALISED = """selector => {
   copy.normalize();
   const every = (selector, change) => copy.querySelectorAll(selector).forEach(change);
   every("script, template, #announcer, #notice, .elapsed", each => each.remove());
-  every("#feed", each => each.classList.remove("htmx-request"));
   every("time", each => { each.textContent = ""; each.removeAttribute("title"); });
   every("input[name=request_id], input[name=title]", each => each.removeAttribute("value"));
   for (const element of [copy, ...copy.querySelectorAll("*")]) {
     for (const name of ["data-htmx-powered", "data-connection", "enterkeyhint", "style"])
       element.removeAttribute(name);
+    element.classList.remove("htmx-request", "htmx-added", "htmx-settling");
     if (!element.getAttribute("class")) element.removeAttribute("class");
     if (element.id === "newest") element.removeAttribute("hidden");
   }

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.chats import (
     BOTH_DATABASES,
@@ -16,6 +16,7 @@ from tests.browser.chats import (
     message,
     notice,
     shown,
+    until,
     words,
 )
 from tests.scripted_model import Script, ScriptedModel, answer_to
@@ -165,6 +166,63 @@ def test_the_answer_on_another_branch_can_be_stopped(visit: Visit, model: Script
     expect(page.locator("#send")).to_be_visible()
     turn(page, 2, "Next")
     expect(message(page, 3, "stopped")).to_be_visible()
+
+
+def test_after_such_a_stop_a_question_follows_what_is_seen(
+    visit: Visit, model: ScriptedModel
+) -> None:
+    page = visit()
+    ask(page, "First")
+    answered(page)
+    model.script = Script(tokens=200, interval=0.05)
+    message(page, 2).get_by_role("button", name="Another answer").click()
+    growing(page, 3)
+    turn(page, 3, "Previous")
+    expect(message(page, 2, "complete")).to_be_visible()
+    page.locator("#stop").click()
+    expect(page.locator("#send")).to_be_visible()
+    model.script = Script(tokens=10, interval=0.01)
+
+    ask(page, "About the first answer")
+
+    answered(page, 5)
+    page.reload()
+    expect(message(page, 2)).to_be_visible()
+    expect(message(page, 3)).to_have_count(0)
+    assert flat(words(page, 4)) == "About the first answer"
+
+
+def test_an_edit_whose_reply_was_lost_can_be_sent_again(visit: Visit) -> None:
+    page = visit()
+    ask(page, "First")
+    answered(page)
+    edit_address = "**/messages/1/edit"
+    arrived: list[int] = []
+
+    def lose(route: Route) -> None:
+        if route.request.method == "GET":
+            route.continue_()
+            return
+        arrived.append(route.fetch().status)
+        route.abort()
+
+    page.route(edit_address, lose)
+    edit(page, 1, "In other words")
+    until(page, lambda: arrived == [200])
+    expect(notice(page)).to_contain_text("cannot be reached")
+    page.unroute(edit_address)
+    page.locator("#edit-1").fill("In words of its own")
+    send = page.locator(".edit").get_by_role("button", name="Send")
+
+    send.click()
+    expect(notice(page)).to_contain_text("Send again to send this one too")
+    expect(page.locator("#conversations .running")).to_have_count(0)
+    expect(page.locator(".edit.htmx-request")).to_have_count(0)
+    send.click()
+
+    answered(page, 6)
+    assert flat(words(page, 5)) == "In words of its own"
+    forgive(page)
 
 
 def test_the_keyboard_stays_where_it_is(visit: Visit) -> None:

@@ -13,6 +13,7 @@ from tests.browser.chats import (
     ask,
     forgive,
     growing,
+    message,
     notice,
     posts,
     until,
@@ -302,3 +303,30 @@ def test_with_the_database_away_typing_goes_on_and_is_saved_when_it_is_back(
         page.goto("/")
         expect(page.locator("#text")).to_have_value("")
         forgive(page)
+
+
+def test_a_tab_that_types_on_what_another_has_sent_goes_on_with_an_id_of_its_own(
+    visit: Visit,
+) -> None:
+    page = visit()
+    ask(page, "First")
+    answered(page)
+    with page.expect_response("**/draft"):
+        page.locator("#text").fill("Second")
+    other = page.context.new_page()
+    other.goto(page.url)
+    expect(other.locator("#text")).to_have_value("Second")
+    field = "#composer > [name=request_id]"
+    used = other.locator(field).input_value()
+    page.locator("#text").press("Enter")
+    answered(page, 4)
+    expect(message(other, 4, "complete")).to_be_visible()
+
+    with other.expect_response("**/draft"):
+        other.locator("#text").fill("Second, and third")
+
+    until(other, lambda: other.locator(field).input_value() != used)
+    other.reload()
+    expect(other.locator("#text")).to_have_value("Second, and third")
+    other.locator("#text").press("Enter")
+    answered(other, 6)

@@ -161,19 +161,36 @@ def test_a_reload_while_sending_brings_the_text_back(page: Page) -> None:
     page.route("**/c", lambda route: None)
     ask(page, "The lighthouse")
     expect(page.locator(".sending")).to_have_count(1)
-    sent_with = page.locator("#request-id").input_value()
+    sent_with = page.locator("#composer > [name=request_id]").input_value()
 
     page.reload()
 
     # Only now: without its route the held request would go on, and perhaps be answered in time.
     page.unroute_all(behavior="ignoreErrors")
     expect(page.locator("#text")).to_have_value("The lighthouse")
-    assert page.locator("#request-id").input_value() == sent_with
+    assert page.locator("#composer > [name=request_id]").input_value() == sent_with
     page.locator("#send").click()
     expect(page.locator("#message-1")).to_have_count(1)
     expect(page.locator('[data-role="user"]')).to_have_count(1)
     page.goto("/")
     expect(page.locator("#text")).to_have_value("")
+
+
+def test_a_reload_while_sending_what_has_arrived_does_not_bring_it_back(page: Page) -> None:
+    ask(page, "The lighthouse")
+    answered(page)
+    arrived: list[int] = []
+    page.route("**/messages", lambda route: arrived.append(route.fetch().status))
+    ask(page, "And the keeper?")
+    until(page, lambda: arrived == [200])
+    expect(page.locator(".sending")).to_have_count(1)
+
+    page.reload()
+
+    page.unroute_all(behavior="ignoreErrors")
+    answered(page, 4)
+    expect(page.locator("#text")).to_have_value("")
+    assert page.evaluate("sessionStorage.getItem('sending')") is None
 
 
 def test_one_question_too_many_stays_in_the_box(

@@ -154,6 +154,22 @@ def test_renamed_and_deleted_elsewhere(two: tuple[Page, Page]) -> None:
     expect(other.locator("#conversations .row")).to_have_count(0)
 
 
+def test_a_page_lets_go_of_an_answer_whose_conversation_is_deleted(
+    two: tuple[Page, Page], model: ScriptedModel
+) -> None:
+    page, other = two
+    model.script = Script(tokens=400, interval=0.05)
+    ask(page, "A long one")
+    growing(other, 4)
+
+    page.get_by_label("Rename or delete this conversation").click()
+    page.get_by_role("button", name="Delete conversation").click()
+
+    expect(other.locator("#foot-4")).to_contain_text("This conversation was deleted.")
+    expect(other.locator("#stop")).to_have_count(0)
+    expect(other.locator("#conversations .row")).to_have_count(0)
+
+
 def test_a_feed_that_was_cut_comes_back(two: tuple[Page, Page]) -> None:
     page, other = two
     other.context.set_offline(True)

@@ -225,6 +225,17 @@ class TestSending:
 
         assert draft_of(owner, place) == draft_of(owner, conversation_id) == NOTHING
 
+    def test_leaves_what_is_typed_on_by_who_has_not_heard_of_it(
+        self, owner: Owner, place: UUID | None
+    ) -> None:
+        request_id = uuid4()
+        send(owner, place, "Why?", request_id)
+
+        kept_as = drafts.save(owner, place, "Why? And at night?", request_id)
+
+        assert kept_as != request_id
+        assert draft_of(owner, place) == Typed("Why? And at night?", kept_as)
+
     def test_is_not_undone_after_something_else_was_typed(
         self, owner: Owner, place: UUID | None
     ) -> None:
@@ -244,7 +255,7 @@ class TestAtOnce:
 
         results = at_once([partial(drafts.save, owner, place, str(id), id) for id in ids])
 
-        assert results == [None] * len(ids)
+        assert results == ids
         (row,) = factories.rows(Draft)
         assert row.text == str(row.request_id)
         assert row.request_id in ids
@@ -260,9 +271,9 @@ class TestAtOnce:
             save = partial(drafts.save, owner, place, "Why is the sk", request_id)
 
             *saved, sent = at_once(
-                [save, save, save, partial(send, owner, place, "Why?", request_id)]
+                [save, save, save, partial(send, owner, place, "Why is the sky blue?", request_id)]
             )
 
-            assert saved == [None] * 3
+            assert saved == [request_id] * 3
             assert isinstance(sent, UUID)
             assert factories.rows(Draft) == []

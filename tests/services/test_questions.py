@@ -54,6 +54,7 @@ def test_a_question_and_its_answer_begin_together(owner: Owner) -> None:
     assert asked == Asked(
         conversations.Listed(conversation.id, "Why?", question.created_at, True),
         None, 1, "Why?", 2, answer.id, True, process_id, question.created_at,
+        request_id=request_id,
     )  # fmt: skip
 
 

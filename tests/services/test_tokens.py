@@ -20,7 +20,8 @@ from sqlalchemy.exc import IntegrityError
 from chatweb.database import db, reading, writing
 from chatweb.models import Token, User
 from chatweb.services import owners, tokens
-from chatweb.services.errors import Conflict, Invalid, NotFound, StaleForm, Unavailable
+from chatweb.services.errors import Conflict, Invalid, NotFound, StaleForm, TooMany, Unavailable
+from chatweb.services.limits import Allowance
 from chatweb.services.owners import Owner
 from tests import factories, postgres
 from tests.database.test_sqlite import as_nobody
@@ -422,3 +423,12 @@ class TestTheLastUse:
         assert row().last_used_at is None
         assert tokens.recognise(secret)
         assert row().last_used_at
+
+
+def test_new_guests_are_counted_by_their_address() -> None:
+    allowance = Allowance(0, 2, 0, b"an address")
+    for _ in range(2):
+        tokens.make(owners.guest(owners.new_token()), "Backup", "read", 30, None, allowance)
+
+    with pytest.raises(TooMany):
+        tokens.make(owners.guest(owners.new_token()), "Backup", "read", 30, None, allowance)

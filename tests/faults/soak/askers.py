@@ -74,7 +74,7 @@ class Asker:
         random = Random(f"{self._name} elsewhere")
         while not self._leaving.wait(random.uniform(0, 0.5)):
             shown = random.choice([*self._conversations[-2:], None])
-            place = f"?conversation={shown}&shown=1" if shown else ""
+            place = f"?conversation={shown}&place=1-1-0" if shown else ""
             line = Line(self._place.server.port, timeout=3)
             with contextlib.suppress(OSError, http.client.HTTPException):
                 response = line.follow(
