@@ -28,7 +28,7 @@ run: $(RUN_STAMP) ## Install what is missing, migrate the database and serve the
 	@FLASK_APP=wsgi.py $(BIN)/python -m flask db upgrade && exec $(BIN)/python -m gunicorn wsgi:app
 
 .PHONY: test
-test: $(TEST_STAMP) browser lint ## Install what is missing and run the whole suite (or TESTS=…)
+test: $(TEST_STAMP) browser curl lint ## Install what is missing and run the whole suite (or TESTS=…)
 	$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist worksteal $(TESTS)
 
 .PHONY: lint
@@ -58,6 +58,12 @@ soak: $(TEST_STAMP) ## Mix faults and load: MINUTES=10 DATABASE=postgresql|sqlit
 .PHONY: kills
 kills: $(TEST_STAMP) ## Acknowledge, then kill: ROUNDS=1000 DATABASE=postgresql|sqlite SEED=1
 	@$(BIN)/python -m tests.faults.soak.kills --rounds $(ROUNDS) --database $(DATABASE) --seed $(SEED)
+
+REQUESTS ?= 20000
+
+.PHONY: fuzz
+fuzz: $(TEST_STAMP) ## Send what programs may: REQUESTS=20000 DATABASE=postgresql|sqlite SEED=1
+	@$(BIN)/python -m tests.faults.soak.fuzz --requests $(REQUESTS) --database $(DATABASE) --seed $(SEED)
 
 .PHONY: screenshots
 screenshots: $(TEST_STAMP) browser fonts ## Photograph the pages into docs/screenshots
@@ -106,6 +112,20 @@ browser:
 	else \
 	    echo "The tests need Chromium: install it (Debian: sudo apt-get install chromium)" \
 	        "or name one with CHROMIUM." >&2; exit 1; \
+	fi
+
+# With --json, as docs/api.md has it: of 2022 or newer.
+.PHONY: curl
+curl:
+	@if curl --help all 2>/dev/null | grep -q -e --json; then \
+	    exit 0; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing curl, with which the tests run the guide's examples"; \
+	    apt-get update && DEBIAN_FRONTEND=noninteractive \
+	        apt-get install -y --no-install-recommends curl; \
+	else \
+	    echo "The tests need curl 7.82 or newer: install it (Debian: sudo apt-get install curl)." >&2; \
+	    exit 1; \
 	fi
 
 # Emoji and Chinese, Japanese and Korean are empty boxes in the pictures where no font has them.

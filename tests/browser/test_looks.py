@@ -175,9 +175,15 @@ def sending(page: Page, model: ScriptedModel, server: Server) -> None:
     expect(page.locator(".sending")).to_be_visible()
 
 
+def reference(page: Page, model: ScriptedModel, server: Server) -> None:
+    page.goto("/api/docs")
+    expect(page.locator("#contents a")).not_to_have_count(0)
+
+
 STATES = [
     empty, chat, streaming, failed, stopped, menu, full, a_notice, history, empty_history,
     no_tokens, tokens, revoked_token, refused_token, not_found, kept, deleted, sending,
+    reference,
 ]  # fmt: skip
 
 

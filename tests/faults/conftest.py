@@ -11,6 +11,8 @@ import pytest
 
 from tests import servers
 from tests.conftest import migrate
+from tests.faults.people import Person
+from tests.faults.programs import Program
 from tests.faults.witness import KEY, Witness
 from tests.postgres import Cluster
 from tests.scripted_model import ScriptedModel
@@ -68,3 +70,10 @@ def serve(url: str, model: ScriptedModel) -> Iterator[Serve]:
 @pytest.fixture
 def witness(url: str) -> Witness:
     return Witness(url)
+
+
+@pytest.fixture(params=[Person, Program], ids=["page", "program"])
+def kind(request: pytest.FixtureRequest) -> type[Person]:
+    """Whether people ask by pages or by programs."""
+    found: type[Person] = request.param
+    return found

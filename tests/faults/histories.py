@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg2
 
-ACKNOWLEDGED = {200, 303}
+ACKNOWLEDGED = {200, 201, 303}
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,7 @@ class Reading:
         self._leave_after = leave_after
         self._line = line
         self._request = (path, headers)
-        self._position = position
+        self._page = Page(position)
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Self:
@@ -218,7 +218,6 @@ class Reading:
         wait_until(lambda: len(self.text.split()) >= count, seconds=seconds, every=0.01)
 
     def _run(self) -> None:
-        page = Page(self._position)
         with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
             response = self._line.follow(*self._request)
             for number, event in enumerate(events(response)):
@@ -229,8 +228,12 @@ class Reading:
                 if event.get("event") == "done":
                     self.done = True
                     return
-                page.apply(_of_body(event.get("data", "")))
-                self.glimpses.append((time.monotonic(), _text_of(page)))
+                self.glimpses.append((time.monotonic(), self._heard(event)))
+
+    def _heard(self, event: dict[str, str]) -> str:
+        """What is seen after an event."""
+        self._page.apply(_of_body(event.get("data", "")))
+        return _text_of(self._page)
 
 
 def _text_of(page: Page) -> str:

@@ -30,11 +30,11 @@ LONG = Script(tokens=400, interval=0.02)
 
 
 def test_the_death_of_all_processes_costs_half_a_second_of_text(
-    serve: Serve, witness: Witness, model: ScriptedModel
+    serve: Serve, witness: Witness, model: ScriptedModel, kind: type[Person]
 ) -> None:
     server = serve()
     witness.bystander(server)
-    person = witness.person(server)
+    person = witness.person(server, kind)
     model.script = LONG
     send = person.begin("a question that is cut")
     assert send.conversation
@@ -55,10 +55,10 @@ def test_the_death_of_all_processes_costs_half_a_second_of_text(
 
 
 def test_another_worker_ends_what_a_dead_one_left(
-    serve: Serve, witness: Witness, model: ScriptedModel
+    serve: Serve, witness: Witness, model: ScriptedModel, kind: type[Person]
 ) -> None:
     server = serve()
-    person = witness.person(server)
+    person = witness.person(server, kind)
     model.script = LONG
     send = person.begin("a question to a worker that dies")
     assert send.conversation

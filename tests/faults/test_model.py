@@ -10,6 +10,7 @@ import pytest
 
 from tests.faults.conftest import Serve, Witness
 from tests.faults.people import Person
+from tests.faults.programs import Program
 from tests.scripted_model import Script, ScriptedModel, answer_to
 
 on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -39,11 +40,11 @@ FAULTS: list[tuple[dict[str, object], str, int]] = [
 
 
 def test_each_fault_of_the_model_is_said_and_what_came_is_kept(
-    serve: Serve, witness: Witness
+    serve: Serve, witness: Witness, kind: type[Person]
 ) -> None:
     server = serve(**PATIENCE)
     witness.bystander(server)
-    people = [witness.person(server) for _ in FAULTS]
+    people = [witness.person(server, kind) for _ in FAULTS]
 
     def ask(person: Person, script: dict[str, object]) -> tuple[object, str]:
         send = person.begin(f"why? [[script: {json.dumps(script)}]]")
@@ -61,9 +62,11 @@ def test_each_fault_of_the_model_is_said_and_what_came_is_kept(
 
 
 @on_sqlite
-def test_an_answer_without_end_is_cut_and_costs_little(serve: Serve, witness: Witness) -> None:
+def test_an_answer_without_end_is_cut_and_costs_little(
+    serve: Serve, witness: Witness, kind: type[Person]
+) -> None:
     server = serve(workers=1, MAX_ANSWER_CHARS=str(MOST))
-    person = witness.person(server)
+    person = witness.person(server, kind)
     # What every answer needs is there before the first flood.
     assert person.begin("an ordinary question").acknowledged
     witness.until_ended()
@@ -89,10 +92,10 @@ def megabytes(pid: int, what: str) -> float:
 
 @on_sqlite
 def test_a_model_that_is_away_is_asked_again_when_it_is_back(
-    serve: Serve, witness: Witness, model: ScriptedModel
+    serve: Serve, witness: Witness, model: ScriptedModel, kind: type[Person]
 ) -> None:
     server = serve()
-    person = witness.person(server)
+    person = witness.person(server, kind)
     with model.refusing():
         send = person.begin("asked while it was away")
         assert send.conversation
@@ -105,11 +108,11 @@ def test_a_model_that_is_away_is_asked_again_when_it_is_back(
 
 @on_sqlite
 def test_a_reader_who_leaves_does_not_end_an_answer(
-    serve: Serve, witness: Witness, model: ScriptedModel
+    serve: Serve, witness: Witness, model: ScriptedModel, kind: type[Person]
 ) -> None:
     model.script = Script(tokens=60, interval=0.02)
     server = serve()
-    person = witness.person(server)
+    person = witness.person(server, kind)
     send = person.begin("a question whose reader leaves")
     assert send.conversation
     with person.reading(send.conversation, 2, leave_after=3) as reading:
@@ -119,3 +122,24 @@ def test_a_reader_who_leaves_does_not_end_an_answer(
         pass
     assert again.text == answer_to(send.text, 60).strip()
     assert witness.judge(server).one(send.conversation, 2).status == "complete"
+
+
+@on_sqlite
+def test_a_program_that_lost_its_connection_goes_on_where_it_was(
+    serve: Serve, witness: Witness, model: ScriptedModel
+) -> None:
+    """As a page that is reloaded: nothing is told twice, nothing is missing."""
+    model.script = Script(tokens=60, interval=0.02)
+    server = serve()
+    person = witness.person(server, Program)
+    assert isinstance(person, Program)
+    send = person.begin("a question whose reader comes back")
+    assert send.conversation
+    known = ""
+    for leave_after in (2, 3, 4, None):
+        with person.reading(send.conversation, 2, leave_after, after=len(known)) as reading:
+            reading.text_itself = known
+        known = reading.text_itself
+    assert reading.done
+    assert known == answer_to(send.text, 60)
+    assert witness.judge(server).one(send.conversation, 2).content == known

@@ -25,9 +25,9 @@ class Witness:
         self.history = History(secrets=[KEY])
         self.people: list[Person] = []
 
-    def person(self, server: Server) -> Person:
-        """Somebody new, who has opened their first page."""
-        person = Person(server.port, sends=self.history.sends)
+    def person(self, server: Server, kind: type[Person] = Person) -> Person:
+        """Somebody new, who has opened their first page, and asks by pages or by a program."""
+        person = kind(server.port, sends=self.history.sends)
         assert person.get().status == 200
         self.people.append(person)
         self.history.secrets.append(person.cookie.partition("=")[2])

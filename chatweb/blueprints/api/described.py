@@ -26,10 +26,18 @@ View = Callable[..., Any]
 
 
 @dataclass(frozen=True)
+class Events:
+    """A stream of events: by their names, what the data of each is."""
+
+    shapes: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Described:
     """What a view does, takes and gives.
 
-    ``gives`` has for each status a shape, the name of a media type, both, or None for no body;
+    ``gives`` has for each status a shape, events, the name of a media type, several of them, or
+    None for no body;
     ``refuses``: statuses of errors beyond those any view may have; ``may_be_known``: it has an
     ETag, and is not sent to who has it.
     """
@@ -86,7 +94,7 @@ def from_body(shape: type[msgspec.Struct]) -> Any:
     data = request.get_data(cache=False)
     try:
         sent = msgspec.json.decode(data) if data else {}
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):
         abort(400)
     return fitted(sent, shape)
 

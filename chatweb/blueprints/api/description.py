@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-from flask import Blueprint, Response, current_app, jsonify, render_template, request
+from flask import Blueprint, Response, current_app, render_template, request
 from werkzeug.routing import Rule
 
 from chatweb.blueprints.access import (
     ANYONE,
+    OWNERS,
     PROGRAMS,
     READERS,
     SAFE,
@@ -19,22 +20,30 @@ from chatweb.blueprints.access import (
     SESSION_IN_QUERY,
     cookie_name,
     open_to,
+    owner,
 )
+from chatweb.blueprints.api import reading
+from chatweb.blueprints.api.contents import components, content, in_all
 from chatweb.blueprints.api.described import JSON, Described
 from chatweb.blueprints.api.shapes import Refusal
+from chatweb.blueprints.pages import feed_of
+from chatweb.blueprints.side import side
 
 blueprint = Blueprint("api_description", __name__, url_prefix="/api")
 
 ANY = (400, 401, 403, 422, 503)
 """Errors that every view may have."""
 WITH_BODY = (413, 415)
+UNREAD = (414, 431)
+"""Said by gunicorn, which has not read the request to its end; so not in our shape."""
 REASONS = {
     200: "Done", 201: "Made", 204: "Done, and nothing to say", 304: "As it was known",
     400: "The request cannot be read", 401: "Who is asking cannot be told",
     403: "This may not be done by whoever is asking, or from where they ask",
     404: "Not there, or not theirs", 409: "Not possible in the state things are in",
-    413: "The body is too large", 415: "The body is not JSON",
+    413: "The body is too large", 414: "The address is too long", 415: "The body is not JSON",
     422: "Something that was sent cannot be taken", 429: "More than is allowed in a while",
+    431: "The headers are too large",
     502: "The model gave no whole answer; the question is kept", 503: "The database is away",
 }  # fmt: skip
 PLACES = {"uuid": {"type": "string", "format": "uuid"}, "int": {"type": "integer", "minimum": 0}}
@@ -45,27 +54,23 @@ RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
 @blueprint.get("/v1/openapi.json")
 @open_to(ANYONE)
 def document() -> Response:
-    return jsonify(openapi())
+    return Response(msgspec.json.encode(openapi()), mimetype=JSON)  # in this order
 
 
 @blueprint.get("/docs")
-@open_to(ANYONE)
+@open_to(OWNERS)
 def page() -> str:
-    return render_template("api/page.html", document=openapi(), base=request.host_url.rstrip("/"))
+    described = openapi()
+    return render_template(
+        "api/page.html", operations=list(reading.operations(described)),
+        shapes=list(reading.shapes(described)), base=request.host_url.rstrip("/"),
+        conversations=side(owner()), feed=feed_of(),
+    )  # fmt: skip
 
 
 def openapi() -> dict[str, Any]:
     """All views that are described, as OpenAPI 3.1."""
     routes = list(described_routes())
-    kinds: set[Any] = {Refusal}
-    for _, about, _ in routes:
-        given = (each for values in about.gives.values() for each in in_all(values))
-        kinds |= {each for each in (about.takes, *given) if isinstance(each, type)}
-    ordered = sorted(kinds, key=lambda kind: kind.__name__)
-    _, schemas = msgspec.json.schema_components(ordered, ref_template="#/components/schemas/{name}")
-    for schema in schemas.values():
-        # A docstring's lines are broken for the reader of the code.
-        schema["description"] = " ".join(schema.get("description", "").split())
     paths: dict[str, dict[str, Any]] = {}
     for rule, about, whom in routes:
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
@@ -80,7 +85,10 @@ def openapi() -> dict[str, Any]:
             "description": "Ask, read and follow as the pages do, from programs.",
         },
         "paths": paths,
-        "components": {"schemas": schemas, "securitySchemes": schemes()},
+        "components": {
+            "schemas": components((about for _, about, _ in routes), Refusal),
+            "securitySchemes": schemes(),
+        },
     }
 
 
@@ -153,24 +161,6 @@ def responses(rule: Rule, about: Described, method: str) -> dict[str, Any]:
         found[str(status)] = {"description": REASONS[status]} | content(Refusal)
         if status in {429, 503}:
             found[str(status)]["headers"] = {"Retry-After": RETRY_AFTER}
-    return found
-
-
-def in_all(given: Any) -> tuple[Any, ...]:
-    """What a view gives with a status: shapes as JSON, and text of other media types by name."""
-    return given if isinstance(given, tuple) else (given,) if given else ()
-
-
-def content(*given: Any) -> dict[str, Any]:
-    if not given:
-        return {}
-    return {
-        "content": {
-            each if isinstance(each, str) else JSON: {
-                "schema": {"type": "string"}
-                if isinstance(each, str)
-                else {"$ref": f"#/components/schemas/{each.__name__}"}
-            }
-            for each in given
-        }
+    return found | {
+        str(status): {"description": REASONS[status]} | content("text/html") for status in UNREAD
     }

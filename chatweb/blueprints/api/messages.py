@@ -11,7 +11,7 @@ from flask import Blueprint, Response
 from chatweb import replies
 from chatweb.blueprints import following, htmx
 from chatweb.blueprints.access import PROGRAMS, open_to, owner
-from chatweb.blueprints.api.described import EVENTS, described, request_id
+from chatweb.blueprints.api.described import Events, described, request_id
 from chatweb.blueprints.api.shapes import (
     Ask,
     AskAgain,
@@ -20,6 +20,7 @@ from chatweb.blueprints.api.shapes import (
     ListMessages,
     Message,
     Messages,
+    Piece,
     ReadMessage,
     Stop,
 )
@@ -142,7 +143,7 @@ def read(conversation_id: UUID, position: int, query: ReadMessage) -> Message:
 @open_to(PROGRAMS)
 @described(
     "Follow an answer: events of `{offset, text}`, at last the event `done` with the message",
-    query=Follow, gives={200: EVENTS},
+    query=Follow, gives={200: Events({"message": Piece, "done": Message | None})},
 )  # fmt: skip
 def stream(conversation_id: UUID, position: int, query: Follow) -> Response:
     row = service.find(owner(), conversation_id, position)

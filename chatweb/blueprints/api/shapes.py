@@ -177,6 +177,13 @@ class Follow(Struct):
     ] = 0
 
 
+class Piece(Struct):
+    """What is new of an answer's text, and how many characters come before it."""
+
+    offset: int
+    text: str
+
+
 class Search(Struct):
     q: Annotated[
         str,

@@ -8,7 +8,7 @@ import msgspec
 from flask import copy_current_request_context
 
 from chatweb.blueprints import htmx
-from chatweb.blueprints.api.shapes import Message
+from chatweb.blueprints.api.shapes import Message, Piece
 from chatweb.services import messages
 from chatweb.services.errors import NotFound
 from chatweb.services.owners import Owner
@@ -57,5 +57,5 @@ class Telling:
         """The text from ``offset`` on."""
         if not (text := self._known[offset:]):
             return ""
-        data = msgspec.json.encode({"offset": offset, "text": text}).decode()
+        data = msgspec.json.encode(Piece(offset, text)).decode()
         return htmx.event(data, id=len(self._known))

@@ -18,7 +18,7 @@ class TextPart(Struct):
     text: str
 
 
-class Said(Struct):
+class CompletionMessage(Struct):
     """One message of a conversation so far."""
 
     role: Literal["system", "developer", "user", "assistant"]
@@ -45,7 +45,7 @@ class Complete(Struct):
     `X-Conversation-ID`) names the conversation it belongs to; without it a new one is made."""
 
     model: Annotated[str, Meta(description="As `GET /v1/models` names it.")]
-    messages: Annotated[list[Said], Meta(min_length=1, max_length=MOST_MESSAGES)]
+    messages: Annotated[list[CompletionMessage], Meta(min_length=1, max_length=MOST_MESSAGES)]
     stream: bool | None = False
     stream_options: StreamOptions | None = None
     metadata: dict[str, str] | None = None

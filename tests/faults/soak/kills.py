@@ -12,12 +12,14 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle, islice
 from random import Random
 
 import psutil
 
 from tests.faults.people import Person
 from tests.faults.places import KINDS, Place, place
+from tests.faults.programs import Program
 from tests.faults.soak.telling import counted, finish, say, shown, tell
 from tests.faults.witness import Witness
 from tests.scripted_model import Script
@@ -36,7 +38,8 @@ def kill_and_ask(place: Place, witness: Witness, rounds: int, random: Random) ->
     place.model.script = Script(tokens=5, interval=0.01)
     victims = random.choices(list(VICTIMS), list(VICTIMS.values()), k=rounds)
     leaving = threading.Event()
-    people = [witness.person(place.server) for _ in range(PEOPLE)]
+    kinds = islice(cycle((Person, Program)), PEOPLE)
+    people = [witness.person(place.server, kind) for kind in kinds]
     with ThreadPoolExecutor(len(people)) as pool:
         lives = [pool.submit(keep_asking, person, leaving) for person in people]
         try:
