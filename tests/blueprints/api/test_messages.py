@@ -98,7 +98,7 @@ class TestAsking:
         both = program.ask(conversation, request_id=name, headers={"Idempotency-Key": name})
         assert both.status_code == 200
 
-    @pytest.mark.parametrize("key", [str(uuid4()), "a key of mine", "e" * 256])
+    @pytest.mark.parametrize("key", [str(UUID(int=7)), "a key of mine", "e" * 256])
     def test_a_key_that_says_something_else_is_refused(
         self, program: Program, rows: Any, key: str
     ) -> None:
