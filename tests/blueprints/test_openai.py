@@ -32,8 +32,9 @@ def client(app: Flask, history: History) -> Iterator[OpenAI]:
 
 
 def known(app: Flask, token: str) -> OpenAI:
+    """As whoever writes no more than this gets it: it asks again by itself, twice."""
     there = httpx2.Client(transport=httpx2.WSGITransport(app))
-    return OpenAI(base_url="http://localhost/v1", api_key=token, max_retries=0, http_client=there)
+    return OpenAI(base_url="http://localhost/v1", api_key=token, http_client=there)
 
 
 def say(text: str, role: str = "user") -> dict[str, str]:
@@ -142,15 +143,26 @@ def test_the_same_key_again_is_the_same_answer(
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_model_that_fails_is_told_and_the_question_kept(
-    client: OpenAI, history: History, model: ScriptedModel, stream: bool
+@pytest.mark.parametrize(
+    ("script", "status"),
+    [(Script(status=400), "failed"), (Script(do="cut", after=5), "interrupted")],
+)
+def test_a_model_that_fails_is_told_and_the_question_kept_once(
+    client: OpenAI,
+    history: History,
+    model: ScriptedModel,
+    script: Script,
+    status: str,
+    stream: bool,
 ) -> None:
-    model.script = Script(status=400)
+    model.script = script
 
     with pytest.raises(openai.APIError):
         list(client.chat.completions.create(model=MODEL, messages=[say(QUESTION)], stream=stream))
 
-    assert history.statuses() == [("user", "complete"), ("assistant", "failed")]
+    assert history.statuses() == [("user", "complete"), ("assistant", status)]
+    assert history.conversations() == 1
+    assert len(model.requests) == 1
 
 
 def test_the_models_there_are(client: OpenAI) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from chatweb.services.errors import Invalid, ModelFailed, NotFound
 blueprint = Blueprint("openai", __name__, url_prefix="/v1")
 
 CONVERSATION = "X-Conversation-ID"
+AGAIN = "X-Should-Retry"
 
 
 @blueprint.get("/models")
@@ -61,14 +63,18 @@ def complete(body: Complete) -> Any:
 def begun(body: Complete) -> Any:
     """The answer, which is being written; what answers the request says where it is kept."""
     asked = ask(body)
+    after_this_request(partial(tell_where, asked))
     replies.start(asked)
-
-    @after_this_request
-    def tell(response: Response) -> Response:
-        response.headers[CONVERSATION] = str(asked.conversation_id)
-        return response
-
     return messages.find(owner(), asked.conversation_id, asked.answer)
+
+
+def tell_where(asked: Asked, response: Response) -> Response:
+    """Name the conversation. The question is kept whatever the answer says: without this, OpenAI's
+    own clients ask it again by themselves, twice, where they are told of an error."""
+    response.headers[CONVERSATION] = str(asked.conversation_id)
+    if response.status_code >= 400:
+        response.headers[AGAIN] = "false"
+    return response
 
 
 def ask(body: Complete) -> Asked:
