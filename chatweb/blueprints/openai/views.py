@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from flask import Blueprint, Response, after_this_request, request
@@ -15,7 +15,7 @@ from chatweb.blueprints.api.described import EVENTS, described, request_id
 from chatweb.blueprints.composer import longest
 from chatweb.blueprints.limits import allowance
 from chatweb.blueprints.openai.answers import NO_ANSWER, Telling, completion, model_name
-from chatweb.blueprints.openai.shapes import Complete, Completion, Model, Models
+from chatweb.blueprints.openai.shapes import Complete, Completion, Model, Models, StreamOptions
 from chatweb.services import messages, questions, transcripts
 from chatweb.services.asking import Asked
 from chatweb.services.errors import Invalid, ModelFailed, NotFound
@@ -51,18 +51,29 @@ def model(name: str) -> Model:
 def complete(body: Complete) -> Any:
     if body.model != model_name():
         raise Invalid("There is no such model here: see /v1/models.", {"model": "no such model"})
+    question = sent(body)
+    asked = questions.known(
+        owner(), question.conversation_id, question.said.question, question.request_id,
+        question.said.earlier,
+    )  # fmt: skip
     if body.stream:
-        row = begun(body)
-        with_usage = bool(body.stream_options and body.stream_options.include_usage)
-        return following.stream(Telling(owner(), row, with_usage=with_usage), row, None)
+        return stream(begun(asked or ask(question)), body.stream_options or StreamOptions())
+    if asked and not asked.streaming:
+        return completion(ended(begun(asked)))
     # Before anything is kept: who is refused has asked nothing.
     with replies.place_to_wait():
-        return completion(ended(begun(body)))
+        return completion(ended(begun(asked or ask(question))))
 
 
-def begun(body: Complete) -> Any:
+def stream(row: Any, options: StreamOptions) -> Response:
+    telling = Telling(owner(), row, with_usage=options.include_usage)
+    response = following.stream(telling, row, None)
+    response.response = telling.whole(response.response)  # type: ignore[arg-type]
+    return response
+
+
+def begun(asked: Asked) -> Any:
     """The answer, which is being written; what answers the request says where it is kept."""
-    asked = ask(body)
     after_this_request(partial(tell_where, asked))
     replies.start(asked)
     return messages.find(owner(), asked.conversation_id, asked.answer)
@@ -77,17 +88,27 @@ def tell_where(asked: Asked, response: Response) -> Response:
     return response
 
 
-def ask(body: Complete) -> Asked:
-    transcript = transcripts.read([(each.speaker, each.text) for each in body.messages])
-    id, here, may = request_id(None), replies.awake(), allowance()
-    conversation_id = named(body)
+class Sent(NamedTuple):
+    """A question with what was said before, its request, and the conversation that is named."""
+
+    said: transcripts.Transcript
+    request_id: UUID
+    conversation_id: UUID | None
+
+
+def sent(body: Complete) -> Sent:
+    said = transcripts.read([(each.speaker, each.text) for each in body.messages])
+    return Sent(said, request_id(None), named(body))
+
+
+def ask(question: Sent) -> Asked:
+    said, id, conversation_id = question
+    here, may = replies.awake(), allowance()
     if conversation_id is None:
-        return questions.begin(
-            owner(), transcript.question, longest(), id, here, may, transcript.earlier
-        )
+        return questions.begin(owner(), said.question, longest(), id, here, may, said.earlier)
     return questions.ask(
-        owner(), conversation_id, transcript.question, longest(), id, here, may,
-        parent=transcripts.place(owner(), conversation_id, transcript.before),
+        owner(), conversation_id, said.question, longest(), id, here, may,
+        parent=transcripts.place(owner(), conversation_id, said.before), earlier=said.earlier,
     )  # fmt: skip
 
 
