@@ -58,9 +58,11 @@ class Transcript(NamedTuple):
         return [("system", self.system), *self.before] if self.system else self.before
 
 
-def read(said: Said) -> Transcript:
-    """
-    :raises Invalid: it does not end with a question
+def read(said: Said, longest: int, longest_answer: int) -> Transcript:
+    """What was sent as it would be kept. What people said has ``longest`` characters at the most,
+    all else ``longest_answer``.
+
+    :raises Invalid: it does not end with a question, or something before it is longer
     """
     system = "\n\n".join(text for role, text in said if role == "system" and text)
     talk = [
@@ -71,7 +73,22 @@ def read(said: Said) -> Transcript:
     ]
     if not talk or talk[-1][0] != "user":
         raise Invalid("The last of `messages` must be a question: one with the role `user`.")
-    return Transcript(texts.storable(system), talk[:-1], talk[-1][1])
+    system = texts.storable(system)
+    for role, text in [("system", system), *talk[:-1]]:
+        check_length(role, text, longest if role == "user" else longest_answer)
+    return Transcript(system, talk[:-1], talk[-1][1])
+
+
+def check_length(role: str, text: str, longest: int) -> None:
+    """
+    :raises Invalid: it has more characters than are kept of its role
+    """
+    if len(text) > longest:
+        raise Invalid(
+            f"A message of the role `{role}` has {len(text):,} characters; it may have at most "
+            f"{longest:,}. Neighbours of one role count as one.",
+            {"messages": "too long"},
+        )
 
 
 def place(owner: Owner, conversation_id: UUID, before: Said) -> int | None:

@@ -328,11 +328,45 @@ def test_somebody_elses_conversation_is_not_there(client: OpenAI) -> None:
         )
 
 
-def test_pictures_and_tools_are_refused(client: OpenAI, history: History) -> None:
+JSON_SCHEMA = {
+    "type": "json_schema",
+    "json_schema": {"name": "sky", "strict": True, "schema": {"type": "object"}},
+}
+
+
+def test_what_asks_for_a_text_is_taken(client: OpenAI) -> None:
+    client.chat.completions.create(
+        model=MODEL, messages=[say(QUESTION)], response_format={"type": "text"}, tools=[],
+        functions=[], modalities=["text"], n=1, temperature=0.5,
+    )  # fmt: skip
+
+
+def test_what_is_longer_than_anything_here_is_refused(client: OpenAI, history: History) -> None:
+    """The page would have to show it."""
+    question, answer = "q" * 32_000, "a" * 200_000
+    for before in (
+        [say(question + "q"), say("Yes", "assistant")],
+        [say(question), say("q")],
+        [say("Why?"), say(answer + "a", "assistant")],
+        [say(answer + "a", "system")],
+    ):
+        with pytest.raises(openai.UnprocessableEntityError, match="characters"):
+            client.chat.completions.create(model=MODEL, messages=[*before, say(QUESTION)])
+    assert history.conversations() == 0
+
+    said = [say(answer, "system"), say(question), say(answer, "assistant"), say(QUESTION)]
+    client.chat.completions.create(model=MODEL, messages=said)
+
+
+def test_other_than_texts_is_refused(client: OpenAI, history: History) -> None:
     picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
     for strange in (
         {"messages": [{"role": "user", "content": [picture]}]},
         {"messages": [say(QUESTION)], "tools": [{"type": "function", "function": {"name": "f"}}]},
+        {"messages": [say(QUESTION)], "functions": [{"name": "f", "parameters": {}}]},
+        {"messages": [say(QUESTION)], "response_format": {"type": "json_object"}},
+        {"messages": [say(QUESTION)], "response_format": JSON_SCHEMA},
+        {"messages": [say(QUESTION)], "modalities": ["text", "audio"]},
         {"messages": [say(QUESTION)], "n": 2},
         {"messages": [say("Hello", "assistant")]},
         {"messages": []},

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask import Blueprint, Response, after_this_request, request
+from flask import Blueprint, Response, after_this_request, current_app, request
 
 from chatweb import replies
 from chatweb.blueprints import following, waiting
@@ -16,14 +16,12 @@ from chatweb.blueprints.composer import longest
 from chatweb.blueprints.limits import allowance
 from chatweb.blueprints.openai.answers import NO_ANSWER, Telling, completion, model_name
 from chatweb.blueprints.openai.shapes import Complete, Completion, Model, Models, StreamOptions
+from chatweb.blueprints.programs import AGAIN, CONVERSATION
 from chatweb.services import messages, questions, transcripts
 from chatweb.services.asking import Asked
 from chatweb.services.errors import Invalid, ModelFailed, NotFound
 
 blueprint = Blueprint("openai", __name__, url_prefix="/v1")
-
-CONVERSATION = "X-Conversation-ID"
-AGAIN = "X-Should-Retry"
 
 
 @blueprint.get("/models")
@@ -47,6 +45,7 @@ def model(name: str) -> Model:
 @described(
     "Ask, as programs of OpenAI's protocol do; the conversation is kept",
     takes=Complete, gives={200: (Completion, EVENTS)}, refuses=(404, 409, 429, 502),
+    headers={CONVERSATION: "The conversation that the question belongs to."},
 )  # fmt: skip
 def complete(body: Complete) -> Any:
     if body.model != model_name():
@@ -97,7 +96,10 @@ class Sent(NamedTuple):
 
 
 def sent(body: Complete) -> Sent:
-    said = transcripts.read([(each.speaker, each.text) for each in body.messages])
+    said = transcripts.read(
+        [(each.speaker, each.text) for each in body.messages], longest(),
+        current_app.extensions["settings"].max_answer_chars,
+    )  # fmt: skip
     return Sent(said, request_id(None), named(body))
 
 
