@@ -1,0 +1,23 @@
+"""Places to wait for answers, all of them taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from flask import Flask
+
+from chatweb import replies
+from chatweb.services.errors import TooMany
+
+
+@contextmanager
+def no_place_to_wait(app: Flask) -> Iterator[None]:
+    """As many programs wait as may."""
+    with app.app_context(), ExitStack() as waiting:
+        while True:
+            try:
+                waiting.enter_context(replies.place_to_wait())
+            except TooMany:
+                break
+        yield
