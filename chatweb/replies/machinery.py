@@ -29,6 +29,7 @@ from chatweb.replies.tailer import Tailer
 from chatweb.replies.titles import Titles
 from chatweb.services import answers, messages, resuming
 from chatweb.services.asking import Asked
+from chatweb.services.errors import Unavailable
 from chatweb.services.resuming import TakenUp
 
 logger = logging.getLogger(__name__)
@@ -203,19 +204,22 @@ class Machinery:
             with self.tailer.watching(answer_id) as mirror:
                 yield mirror
 
-    def close(self, patience: float = 0.0) -> None:
-        """End the answers, keep and deliver their ends, then let go of everything.
-
-        Those that end by themselves within ``patience`` seconds are complete. The others are
-        interrupted; or, where answers are taken up again, left with what they have to whoever
-        goes on with them.
-        """
+    def wait_for_ends(self, patience: float) -> None:
+        """Wait at most ``patience`` seconds until all answers have ended by themselves."""
         self.is_leaving = True
         latest = time.monotonic() + patience
         self.scribe.wait_for_ends(patience)
         if self._delivery:
             # Some follow answers that other processes write.
             self._delivery.wait_for_ends(latest - time.monotonic())
+
+    def close(self) -> None:
+        """End the answers, keep and deliver their ends, then let go of everything.
+
+        They are interrupted; or, where answers are taken up again, left with what they have to
+        whoever goes on with them.
+        """
+        self.is_leaving = True
         if self._engine:
             self._engine.close(leaves_open=self.resumes)
         self.scribe.close()
@@ -232,18 +236,24 @@ class Machinery:
 
 class Home:
     """Where an application's machinery is found: made by ``make`` once in each process that needs
-    it."""
+    it, and never again once that process has shut down."""
 
     def __init__(self, make: Callable[[], Machinery]) -> None:
         self._make = make
         self._machinery: Machinery | None = None
+        self._is_closed = False
         self._lock = threading.Lock()
 
     def machinery(self) -> Machinery:
+        """
+        :raises Unavailable: this process has shut down; its last requests may still be running
+        """
         found = self._machinery
         if found and found.pid == os.getpid():
             return found
         with self._lock:
+            if self._is_closed:
+                raise Unavailable("leaving")
             if not self._machinery or self._machinery.pid != os.getpid():
                 self._machinery = self._make()
             return self._machinery
@@ -254,6 +264,13 @@ class Home:
             self._machinery.is_leaving = True
 
     def close(self, patience: float = 0.0) -> None:
+        """End the answers; those that do so by themselves within ``patience`` seconds are
+        complete."""
         if self._machinery and self._machinery.pid == os.getpid():
-            self._machinery.close(patience)
-        self._machinery = None
+            self._machinery.wait_for_ends(patience)
+        with self._lock:
+            # Before answers are left: who waits for one here must not take it up again.
+            self._is_closed = True
+            found, self._machinery = self._machinery, None
+        if found and found.pid == os.getpid():
+            found.close()
