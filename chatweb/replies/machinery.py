@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 from flask import Flask
 
+from chatweb.config import Settings
 from chatweb.llm import prompts
 from chatweb.llm.client import Endpoint
 from chatweb.replies.delivery import Delivery
@@ -27,6 +28,7 @@ from chatweb.replies.loop import Loop
 from chatweb.replies.scribe import Scribe
 from chatweb.replies.tailer import Tailer
 from chatweb.replies.titles import Titles
+from chatweb.replies.waiting_room import WaitingRoom
 from chatweb.services import answers, messages, resuming
 from chatweb.services.asking import Asked
 from chatweb.services.errors import Unavailable
@@ -53,7 +55,7 @@ class Machinery:
         self.gives_titles = gives_titles
         self.resumes = resumes
         self.is_leaving = False
-        self.places_to_wait = threading.Semaphore(max(1, app.extensions["settings"].threads // 4))
+        self.waiting_room = waiting_room(app.extensions["settings"])
         self.scribe = Scribe(app, self.process_id, self.stop, self.settle)
         self.tailer = Tailer(app)
         self._begun: OrderedDict[int, None] = OrderedDict()
@@ -232,6 +234,14 @@ class Machinery:
         self.tailer.close()
         if self._loop:
             self._loop.close()
+
+
+def waiting_room(settings: Settings) -> WaitingRoom:
+    """A quarter of the threads, since others need some; for one owner as many as they may have
+    answers at once, and not all while that is limited."""
+    most = max(1, settings.threads // 4)
+    at_once = settings.limit_answers_at_once
+    return WaitingRoom(most, min(at_once, max(1, most // 2)) if at_once else most)
 
 
 class Home:

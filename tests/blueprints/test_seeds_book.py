@@ -199,10 +199,11 @@ class TestAnAnswerThatFailed:
 @contextmanager
 def no_place_to_wait(app: Flask) -> Iterator[None]:
     """As many programs wait as may."""
+    somebody = owners.guest(owners.new_token())
     with app.app_context(), ExitStack() as waiting:
         while True:
             try:
-                waiting.enter_context(replies.place_to_wait())
+                waiting.enter_context(replies.place_to_wait(somebody))
             except TooMany:
                 break
         yield

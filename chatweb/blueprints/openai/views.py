@@ -54,7 +54,7 @@ def complete(body: Complete) -> Any:
         with_usage = bool(body.stream_options and body.stream_options.include_usage)
         return following.stream(Telling(owner(), row, with_usage=with_usage), row, None)
     # Before anything is kept: who is refused has asked nothing.
-    with replies.place_to_wait():
+    with replies.place_to_wait(owner()):
         return completion(ended(begun(body)))
 
 
