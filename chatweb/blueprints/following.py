@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from flask import Response, copy_current_request_context, render_template
 
 from chatweb import replies
 from chatweb.blueprints import articles, connections, htmx, places
+from chatweb.blueprints.access import owner
 from chatweb.blueprints.composer import composer
 from chatweb.blueprints.pages import feed_of
 from chatweb.blueprints.places import Place
 from chatweb.blueprints.side import current_row
 from chatweb.rendering.growing import Growing
 from chatweb.services import branches, conversations, messages
-from chatweb.services.errors import NotFound
+from chatweb.services.errors import NotFound, TooMany
 from chatweb.services.owners import Owner
 
 
@@ -69,7 +71,7 @@ def stream(
     end of an answer, and ``news`` besides where no thread has to stay for it."""
     if message.status == "streaming" and connections.can_be_taken():
         return htmx.event_stream(handed_over(telling, message, after, news))
-    return htmx.event_stream(told(telling, message, after))
+    return htmx.event_stream(told(telling, message, after, owner()))
 
 
 def handed_over(
@@ -79,29 +81,40 @@ def handed_over(
     replies.deliver(message.id, telling, after, connections.take(), news)
 
 
-def told(telling: replies.Telling, message: Any, after: int | None) -> Iterator[str]:
+def told(telling: replies.Telling, message: Any, after: int | None, reader: Owner) -> Iterator[str]:
     """The same where the thread has to stay."""
-    has_caught_up = False
-    for glimpse in glimpses(message):
+    progress = replies.Progress(after)
+    for glimpse in glimpses(message, reader):
         if glimpse.text is None:
             yield telling.sign_of_life
-            continue
-        if glimpse.ended:
+        elif glimpse.ended:
             rest = telling.rest()
             change = telling.finish(glimpse.text)
-            yield telling.last_event(change if has_caught_up else telling.catch_up(after), rest)
+            yield telling.last_event(
+                change if progress.is_up_to_date else telling.catch_up(after), rest
+            )
         else:
             change = telling.update(glimpse.text)
-            yield telling.event(change if has_caught_up else telling.catch_up(after))
-        has_caught_up = True
+            if progress.is_up_to_date:
+                yield telling.event(change)
+            elif progress.catches_up(len(glimpse.text)):
+                yield telling.event(telling.catch_up(after))
 
 
-def glimpses(message: Any) -> Iterator[replies.Glimpse]:
+def glimpses(message: Any, reader: Owner) -> Iterator[replies.Glimpse]:
+    """An answer until its end; where there is no place to wait for that, what there is: the reader
+    comes back."""
     if message.status != "streaming":
         yield replies.Glimpse(message.content, True)
         return
-    with replies.watching(message.id) as live:
+    with (
+        suppress(TooMany),
+        replies.place_to_wait(reader),
+        replies.watching(message.id) as live,
+    ):
         yield from live.follow()
+        return
+    yield replies.Glimpse(replies.text_so_far(message.id), False)
 
 
 def render_ended(owner: Owner, message: Any, place: Place | None = None) -> str:

@@ -15,6 +15,7 @@ SENTENCES = {
     "full": "The storage is full, so nothing can be saved right now.",
     "read_only": "The database can only be read right now, so nothing can be saved.",
     "damaged": "The database file is damaged. Whoever runs this site needs to look at it.",
+    "leaving": "This server is being restarted. Try again in a moment.",
     "schema": "The database is not set up yet: whoever runs this site has to run "
     "`flask db upgrade`.",
     "schema_behind": "The database is older than this version of chatweb: whoever runs this site "

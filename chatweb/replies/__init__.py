@@ -9,8 +9,8 @@ finds the machinery of its process.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from uuid import UUID
 
 from flask import Flask, current_app
@@ -18,18 +18,20 @@ from flask import Flask, current_app
 from chatweb.config import Settings
 from chatweb.database import let_go
 from chatweb.llm.client import Endpoint
-from chatweb.replies.delivery import Telling
+from chatweb.replies.delivery import Progress, Telling
 from chatweb.replies.feeds import News
 from chatweb.replies.live import Glimpse, LiveText
 from chatweb.replies.machinery import Home, Machinery
 from chatweb.services import answers
 from chatweb.services.asking import Asked
-from chatweb.services.errors import Conflict, TooMany
+from chatweb.services.errors import Conflict
+from chatweb.services.owners import Owner
 
 __all__ = [
     "Glimpse",
     "LiveText",
     "News",
+    "Progress",
     "Telling",
     "awake",
     "check_gives_titles",
@@ -48,9 +50,6 @@ __all__ = [
     "wait",
     "watching",
 ]
-
-CROWDED = 2
-"""Seconds after which somebody may have gone who waits for an answer."""
 
 
 def init_app(app: Flask, endpoint: Endpoint, settings: Settings) -> None:
@@ -99,19 +98,12 @@ def stop(answer_id: int, seen: int, patience: float = 2.0) -> None:
         followed.over.wait(patience)
 
 
-@contextmanager
-def place_to_wait() -> Iterator[None]:
-    """Room to wait for an answer: a quarter of the threads of this process, since others need some.
+def place_to_wait(owner: Owner) -> AbstractContextManager[None]:
+    """Room to wait for an answer, or to follow one, in a thread of this process.
 
-    :raises TooMany: all of them wait already
+    :raises TooMany: all of it is taken, or the owner's share
     """
-    places = _machinery().places_to_wait
-    if not places.acquire(blocking=False):
-        raise TooMany("Too many programs wait for answers here at this moment.", CROWDED)
-    try:
-        yield
-    finally:
-        places.release()
+    return _machinery().waiting_room.place(owner.id)
 
 
 def wait(answer_id: int, seconds: float) -> None:

@@ -58,6 +58,20 @@ class Telling(Protocol):
         """The last change, with the rest, as it is sent."""
 
 
+class Progress:
+    """How far a reader is who was told up to ``after`` before."""
+
+    def __init__(self, after: int | None) -> None:
+        self.after = after
+        self.is_up_to_date = False
+
+    def catches_up(self, known: int) -> bool:
+        """Whether to tell them now what they miss of the ``known`` characters; from then on they
+        are told what all others are. One that has seen further than we know waits for us."""
+        self.is_up_to_date = known > (self.after or 0)
+        return self.is_up_to_date
+
+
 class Delivery:
     """Every connection of this process whose reader follows an answer."""
 
@@ -232,11 +246,12 @@ class Channel:
         """
         same = chunk(self._telling.event(change))
         for reader in list(self._readers):
-            if reader.is_up_to_date:
+            if reader.progress.is_up_to_date:
                 reader.write(same)
-            elif self.ending is None and self._known > (reader.after or 0):
-                reader.is_up_to_date = True
-                reader.write(chunk(self._telling.event(self._telling.catch_up(reader.after))))
+            elif self.ending is None and reader.progress.catches_up(self._known):
+                reader.write(
+                    chunk(self._telling.event(self._telling.catch_up(reader.progress.after)))
+                )
 
     async def _end(self) -> None:
         try:
@@ -247,8 +262,10 @@ class Channel:
             for reader in list(self._readers):
                 last = (
                     same
-                    if reader.is_up_to_date
-                    else self._telling.last_event(self._telling.catch_up(reader.after), rest)
+                    if reader.progress.is_up_to_date
+                    else self._telling.last_event(
+                        self._telling.catch_up(reader.progress.after), rest
+                    )
                 )
                 reader.write(chunk(last) + LAST_CHUNK)
         except Unavailable as away:
@@ -260,9 +277,8 @@ class Channel:
 
 
 class Follower(Reader):
-    """A reader of an answer; ``after`` is the offset of the open block that its page has."""
+    """A reader of an answer, and how far they are."""
 
     def __init__(self, after: int | None) -> None:
         super().__init__()
-        self.after = after
-        self.is_up_to_date = False
+        self.progress = Progress(after)

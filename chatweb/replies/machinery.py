@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 from flask import Flask
 
+from chatweb.config import Settings
 from chatweb.llm import prompts
 from chatweb.llm.client import Endpoint
 from chatweb.replies.delivery import Delivery
@@ -27,8 +28,10 @@ from chatweb.replies.loop import Loop
 from chatweb.replies.scribe import Scribe
 from chatweb.replies.tailer import Tailer
 from chatweb.replies.titles import Titles
+from chatweb.replies.waiting_room import WaitingRoom
 from chatweb.services import answers, messages, resuming
 from chatweb.services.asking import Asked
+from chatweb.services.errors import Unavailable
 from chatweb.services.resuming import TakenUp
 
 logger = logging.getLogger(__name__)
@@ -52,7 +55,7 @@ class Machinery:
         self.gives_titles = gives_titles
         self.resumes = resumes
         self.is_leaving = False
-        self.places_to_wait = threading.Semaphore(max(1, app.extensions["settings"].threads // 4))
+        self.waiting_room = waiting_room(app.extensions["settings"])
         self.scribe = Scribe(app, self.process_id, self.stop, self.settle)
         self.tailer = Tailer(app)
         self._begun: OrderedDict[int, None] = OrderedDict()
@@ -203,19 +206,22 @@ class Machinery:
             with self.tailer.watching(answer_id) as mirror:
                 yield mirror
 
-    def close(self, patience: float = 0.0) -> None:
-        """End the answers, keep and deliver their ends, then let go of everything.
-
-        Those that end by themselves within ``patience`` seconds are complete. The others are
-        interrupted; or, where answers are taken up again, left with what they have to whoever
-        goes on with them.
-        """
+    def wait_for_ends(self, patience: float) -> None:
+        """Wait at most ``patience`` seconds until all answers have ended by themselves."""
         self.is_leaving = True
         latest = time.monotonic() + patience
         self.scribe.wait_for_ends(patience)
         if self._delivery:
             # Some follow answers that other processes write.
             self._delivery.wait_for_ends(latest - time.monotonic())
+
+    def close(self) -> None:
+        """End the answers, keep and deliver their ends, then let go of everything.
+
+        They are interrupted; or, where answers are taken up again, left with what they have to
+        whoever goes on with them.
+        """
+        self.is_leaving = True
         if self._engine:
             self._engine.close(leaves_open=self.resumes)
         self.scribe.close()
@@ -230,20 +236,34 @@ class Machinery:
             self._loop.close()
 
 
+def waiting_room(settings: Settings) -> WaitingRoom:
+    """A quarter of the threads, since others need some; for one owner as many as they may have
+    answers at once, and not all while that is limited."""
+    most = max(1, settings.threads // 4)
+    at_once = settings.limit_answers_at_once
+    return WaitingRoom(most, min(at_once, max(1, most // 2)) if at_once else most)
+
+
 class Home:
     """Where an application's machinery is found: made by ``make`` once in each process that needs
-    it."""
+    it, and never again once that process has shut down."""
 
     def __init__(self, make: Callable[[], Machinery]) -> None:
         self._make = make
         self._machinery: Machinery | None = None
+        self._is_closed = False
         self._lock = threading.Lock()
 
     def machinery(self) -> Machinery:
+        """
+        :raises Unavailable: this process has shut down; its last requests may still be running
+        """
         found = self._machinery
         if found and found.pid == os.getpid():
             return found
         with self._lock:
+            if self._is_closed:
+                raise Unavailable("leaving")
             if not self._machinery or self._machinery.pid != os.getpid():
                 self._machinery = self._make()
             return self._machinery
@@ -254,6 +274,13 @@ class Home:
             self._machinery.is_leaving = True
 
     def close(self, patience: float = 0.0) -> None:
+        """End the answers; those that do so by themselves within ``patience`` seconds are
+        complete."""
         if self._machinery and self._machinery.pid == os.getpid():
-            self._machinery.close(patience)
-        self._machinery = None
+            self._machinery.wait_for_ends(patience)
+        with self._lock:
+            # Before answers are left: who waits for one here must not take it up again.
+            self._is_closed = True
+            found, self._machinery = self._machinery, None
+        if found and found.pid == os.getpid():
+            found.close()

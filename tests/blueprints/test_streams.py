@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -60,7 +61,8 @@ def test_readers_from_any_moment_end_with_the_page_of_a_reload(
     assert cookie
     followed: list[tuple[LivePage, list[str]]] = []
     readers = []
-    for page in pages_meanwhile(browser, growing):
+    # Each of them takes a place to wait here.
+    for page in islice(pages_meanwhile(browser, growing), 12):
         other = Browser(app.test_client())
         other.client.set_cookie("chatweb", cookie.value)
         seen: list[str] = []

@@ -233,6 +233,17 @@ class TestShuttingDown:
 
         assert factories.rows(Process) == []
 
+    def test_is_for_ever(self, app: Flask, growing: Asked, elsewhere: Flask) -> None:
+        """Requests that still run find no machinery, and make none."""
+        replies.shut_down(app)
+
+        for ask in (replies.awake, lambda: replies.wait(growing.answer_id, PATIENCE)):
+            with pytest.raises(Unavailable) as refused:
+                ask()
+            assert refused.value.kind == "leaving"
+        with elsewhere.app_context():
+            assert replies.awake()
+
 
 def test_a_process_that_looks_after_others_ends_what_a_dead_one_left(
     app: Flask, owner: Owner, monkeypatch: pytest.MonkeyPatch

@@ -18,6 +18,7 @@ from chatweb.replies import engine as engines
 from chatweb.replies import scribe as scribes
 from chatweb.services import answers, resuming
 from chatweb.services.asking import Asked
+from chatweb.services.errors import Unavailable
 from chatweb.services.owners import Owner
 from chatweb.services.pieces import Piece
 from tests import factories
@@ -142,6 +143,30 @@ class TestAProcessThatStops:
         reader.join(PATIENCE)
         assert not reader.is_alive()
         assert {glimpse.ended for glimpse in seen} <= {False}
+
+    def test_takes_nothing_up_again_for_those_who_still_wait_in_it(
+        self, context: Flask, growing: Asked, model: ScriptedModel
+    ) -> None:
+        refused: list[Unavailable] = []
+
+        def wait() -> None:
+            with context.app_context():
+                try:
+                    while True:
+                        replies.wait(growing.answer_id, PATIENCE)
+                except Unavailable as leaving:
+                    refused.append(leaving)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+
+        replies.shut_down(context)
+
+        waiting.join(PATIENCE)
+        assert [each.kind for each in refused] == ["leaving"]
+        threading.Event().wait(0.5)
+        assert row(growing).process_id == growing.process_id
+        assert len(model.requests) == 1
 
     def test_takes_up_nothing_itself_when_it_was_told_to_leave(
         self, context: Flask, growing: Asked, process: MakeProcess, owner: Owner

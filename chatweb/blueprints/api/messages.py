@@ -133,7 +133,7 @@ def read(conversation_id: UUID, position: int, query: ReadMessage) -> Message:
     row = service.find(owner(), conversation_id, position)
     if query.wait and row.status == "streaming":
         # Where there is no place to wait, what there is yet is told at once.
-        with suppress(TooMany), replies.place_to_wait():
+        with suppress(TooMany), replies.place_to_wait(owner()):
             replies.wait(row.id, query.wait)
         row = service.find(owner(), conversation_id, position)
     return Message.of(row)

@@ -60,7 +60,7 @@ def complete(body: Complete) -> Any:
     if asked and not asked.streaming:
         return completion(ended(begun(asked)))
     # Before anything is kept: who is refused has asked nothing.
-    with replies.place_to_wait():
+    with replies.place_to_wait(owner()):
         return completion(ended(begun(asked or ask(question))))
 
 

@@ -27,7 +27,7 @@ def ended(asked: Asked) -> Any:
     """
     row = messages.find(owner(), asked.conversation_id, asked.answer)
     if row.status == "streaming":
-        with suppress(TooMany), replies.place_to_wait():
+        with suppress(TooMany), replies.place_to_wait(owner()):
             row = waiting.to_the_end(row)
     if row.status == "streaming":
         raise Unfinished(KEPT)

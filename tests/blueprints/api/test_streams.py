@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -90,6 +91,52 @@ def test_who_comes_back_in_the_middle_hears_the_rest_as_it_comes(
     known = program.get(path)["text"]
     found = program.follow(growing, 2, query_string={"after": len(known)})
     assert told(found, known)[0] == TEXT
+
+
+def test_who_knows_more_than_this_process_is_told_nothing_twice(
+    program: Program, stalled: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mirror of an answer that another process writes grows from nothing."""
+    mirror = replies.LiveText(0, TEXT[:3])
+    monkeypatch.setattr(replies, "watching", lambda answer_id: nullcontext(mirror))
+    growth = (mirror.append, TEXT[3:7]), (mirror.append, TEXT[7:12]), (mirror.finish, TEXT)
+    growing = [
+        threading.Timer(0.3 * number, *each[:1], each[1:]) for number, each in enumerate(growth, 1)
+    ]
+    for each in growing:
+        each.start()
+
+    found = program.follow(stalled, 2, query_string={"after": 10})
+
+    assert told(found, TEXT[:10])[0] == TEXT
+    assert len(found) > 2
+
+
+def test_where_there_is_no_place_to_follow_it_what_there_is_is_told(
+    serving: Any, model: ScriptedModel
+) -> None:
+    """The threads are for all: who follows by HTTP/1.0 takes one."""
+    model.script = Script(do="stall", after=5)
+    app = serving(THREADS="4")
+    program = Program(app.test_client())
+    conversation = program.make()
+    program.asked(conversation)
+    path = f"{conversation}/messages/2/stream"
+    so_far = answer_to("Why?", 5)
+    wait_until(lambda: program.get(path.removesuffix("/stream"))["text"] == so_far, seconds=10)
+    first = Program(app.test_client(), program.headers)
+    stream = first.client.get(path, headers=first.headers, buffered=False)
+    assert next(iter(stream.response))
+
+    (piece,) = program.follow(conversation, 2)
+    assert msgspec.json.decode(piece["data"]) == {"offset": 0, "text": so_far}
+    assert program.follow(conversation, 2, query_string={"after": piece["id"]}) == []
+
+    stream.close()
+    other = Program(app.test_client(), program.headers)
+    stopping = threading.Timer(0.3, other.send, ("POST", f"{conversation}/messages/2/stop"))
+    stopping.start()
+    assert told(program.follow(conversation, 2))[1]["status"] == "stopped"
 
 
 def test_a_place_behind_the_end_is_the_end(program: Program) -> None:
