@@ -43,3 +43,12 @@ class History:
     def conversations(self) -> int:
         with self._app.app_context():
             return len(lists.chosen(self.owner)[0])
+
+    def titles(self) -> list[str]:
+        with self._app.app_context():
+            return [each.title for each in lists.chosen(self.owner)[0]]
+
+    def last_id(self) -> int:
+        """The number of the message that was made last."""
+        with self._app.app_context():
+            return max(int(row.id) for row in factories.rows(Message))

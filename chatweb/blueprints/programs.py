@@ -46,6 +46,12 @@ SENTENCES = {
     500: "The fault is ours and was noted. What was saved is still there.",
 }
 
+CONVERSATION = "X-Conversation-ID"
+"""Names a conversation to programs of OpenAI's protocol, and by them."""
+
+AGAIN = "X-Should-Retry"
+"""Tells those whether to send the same again by themselves."""
+
 SENT = [
     "Authorization",
     "Content-Type",
@@ -53,8 +59,16 @@ SENT = [
     "If-None-Match",
     "Last-Event-ID",
     SESSION,
+    CONVERSATION,
+    # What OpenAI's own client says of itself with each request.
+    "User-Agent",
+    "OpenAI-.*",
+    "X-Stainless-.*",
 ]
-TOLD = ["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"]
+TOLD = [
+    "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID",
+    CONVERSATION, AGAIN,
+]  # fmt: skip
 
 
 def are_asking() -> bool:

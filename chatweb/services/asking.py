@@ -46,6 +46,8 @@ BEGIN = insert(Conversation)
 ADD = insert(Message).returning(Message.id, sort_by_parameter_order=True)
 GROWN = update(Conversation).where(Conversation.id == bindparam("conversation"))
 
+BUSY = "An answer is still being written here. Wait for its end or stop it, then send again."
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -109,9 +111,7 @@ def check_free(connection: Connection, conversation: AnyRow) -> None:
     if conversation.status == "closed":
         raise Conflict("This conversation is closed. Begin a new one to go on.")
     if connection.execute(STREAMING, {"id": conversation.id}).first():
-        raise Conflict(
-            "An answer is still being written here. Wait for its end or stop it, then send again."
-        )
+        raise Conflict(BUSY)
 
 
 def before(
@@ -175,18 +175,25 @@ def add_first(
 
 def add_next(
     connection: Connection, owner: Owner, conversation: AnyRow, follows: int | None, text: str,
-    request_id: UUID, process_id: UUID,
+    request_id: UUID, process_id: UUID, earlier: Sequence[tuple[str, str]] = (),
 ) -> Asked:  # fmt: skip
     """Add a question behind ``follows`` to a conversation that the caller holds, and its empty
-    answer, and show them."""
+    answer, and show them; before them what was said ``earlier``, elsewhere, where it is empty."""
     now = datetime.now(UTC)
-    title = titles.with_question(connection, conversation, text)
+    title = titles.with_question(connection, conversation, first_said(earlier, text))
+    if earlier:
+        add_earlier(connection, owner, conversation.id, earlier, now)
     asked = add_exchange(
-        connection, owner, Listed(conversation.id, title, now, True), follows,
-        conversation.message_count + 1, text, request_id, process_id, now,
+        connection, owner, Listed(conversation.id, title, now, True), len(earlier) or follows,
+        conversation.message_count + len(earlier) + 1, text, request_id, process_id, now,
     )  # fmt: skip
     grow(connection, owner, conversation.id, asked.answer, now)
     return asked
+
+
+def first_said(earlier: Sequence[tuple[str, str]], text: str) -> str:
+    """The first question, whose words are a conversation's first title."""
+    return next((said for role, said in earlier if role == "user"), text)
 
 
 def add_exchange(

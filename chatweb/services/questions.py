@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
-from chatweb.database import retried, writing
+from chatweb.database import reading, retried, writing
 from chatweb.services import asking, branches, drafts, limits, owners, texts
 from chatweb.services.asking import Asked
 from chatweb.services.conversations import locked
@@ -40,9 +41,9 @@ def begin(
         if not is_new and (asked := asking.before(connection, owner, request_id, first)):
             return asked
         limits.count(connection, owner, allowance, begins=True)
-        words = next((said for role, said in earlier if role == "user"), text)
+        title = texts.first_words(asking.first_said(earlier, text))
         asked = asking.add_first(
-            connection, owner, texts.first_words(words), text, request_id, process_id, earlier
+            connection, owner, title, text, request_id, process_id, earlier
         )  # fmt: skip
         drafts.forget(connection, owner, request_id)
         connection.commit()
@@ -53,12 +54,14 @@ def begin(
 def ask(
     owner: Owner, conversation_id: UUID, text: str, longest: int, request_id: UUID,
     process_id: UUID, allowance: Allowance, shown: int | None = None, parent: int | None = None,
+    earlier: Sequence[tuple[str, str]] = (),
 ) -> Asked:  # fmt: skip
     """Add a question and its empty answer to the branch shown, or behind ``parent``, an answer (0:
     as a first question).
 
     ``shown`` is the newest message that the asker saw; where another branch has been chosen
-    meanwhile, the question follows what the asker saw.
+    meanwhile, the question follows what the asker saw. ``earlier``: as for :func:`begin`, what an
+    empty conversation begins with; in others it is not looked at.
 
     :raises Invalid, StaleForm, TooMany: as for :func:`begin`, or nothing can follow ``parent``
     :raises Conflict: an answer is being written, or the conversation is closed
@@ -81,11 +84,29 @@ def ask(
             else asking.followed(connection, conversation_id, parent)
         )
         asked = asking.add_next(
-            connection, owner, conversation, follows, text, request_id, process_id
+            connection, owner, conversation, follows, text, request_id, process_id,
+            () if conversation.message_count else earlier,
         )  # fmt: skip
         drafts.forget(connection, owner, request_id)
         connection.commit()
     return asked
+
+
+def known(
+    owner: Owner, conversation_id: UUID | None, text: str, request_id: UUID,
+    earlier: Sequence[tuple[str, str]] = (),
+) -> Asked | None:  # fmt: skip
+    """What a request to :func:`begin`, or to :func:`ask` in a conversation, gave the first time.
+
+    :raises StaleForm: the request id was used for something else
+    """
+    same: dict[str, Any] = {"role": "user", "content": texts.storable(text)}
+    if conversation_id is None:
+        same["parent"] = len(earlier) or None
+    else:
+        same["conversation_id"] = conversation_id
+    with reading() as connection:
+        return asking.before(connection, owner, request_id, same)
 
 
 @retried

@@ -13,12 +13,13 @@ from operator import itemgetter
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Integer, bindparam, func, select
 
 from chatweb.database import reading
+from chatweb.database.types import AnyRow
 from chatweb.models import Message
-from chatweb.services import conversations, messages, texts
-from chatweb.services.errors import Invalid
+from chatweb.services import asking, conversations, messages, texts
+from chatweb.services.errors import Conflict, Invalid
 from chatweb.services.owners import Owner
 
 Said = Sequence[tuple[str, str]]
@@ -27,16 +28,21 @@ Said = Sequence[tuple[str, str]]
 MOST_ALIKE = 20
 """So many answers of the same text are looked at: which of them was the last one said?"""
 
+SPACE = "".join(letter for letter in map(chr, range(0x3001)) if letter.isspace())
+"""What programs take away around an answer: as :meth:`str.strip` does."""
+
+CONTENT = func.ltrim(Message.content, SPACE)
 ALIKE = (
     select(Message.position)
     .where(
         Message.conversation_id == bindparam("conversation_id"),
         Message.role == "assistant",
-        Message.content == bindparam("text"),
+        func.substr(CONTENT, 1, bindparam("length", type_=Integer)) == bindparam("text"),
     )
-    .order_by(Message.position.desc())
+    .order_by((func.rtrim(CONTENT, SPACE) == bindparam("text")).desc(), Message.position.desc())
     .limit(MOST_ALIKE)
 )
+"""Answers that are the text or begin with it, the former first, newest first."""
 
 
 class Transcript(NamedTuple):
@@ -52,9 +58,11 @@ class Transcript(NamedTuple):
         return [("system", self.system), *self.before] if self.system else self.before
 
 
-def read(said: Said) -> Transcript:
-    """
-    :raises Invalid: it does not end with a question
+def read(said: Said, longest: int, longest_answer: int) -> Transcript:
+    """What was sent as it would be kept. What people said has ``longest`` characters at the most,
+    all else ``longest_answer``.
+
+    :raises Invalid: it does not end with a question, or something before it is longer
     """
     system = "\n\n".join(text for role, text in said if role == "system" and text)
     talk = [
@@ -65,29 +73,74 @@ def read(said: Said) -> Transcript:
     ]
     if not talk or talk[-1][0] != "user":
         raise Invalid("The last of `messages` must be a question: one with the role `user`.")
-    return Transcript(texts.storable(system), talk[:-1], talk[-1][1])
+    system = texts.storable(system)
+    for role, text in [("system", system), *talk[:-1]]:
+        check_length(role, text, longest if role == "user" else longest_answer)
+    return Transcript(system, talk[:-1], talk[-1][1])
+
+
+def check_length(role: str, text: str, longest: int) -> None:
+    """
+    :raises Invalid: it has more characters than are kept of its role
+    """
+    if len(text) > longest:
+        raise Invalid(
+            f"A message of the role `{role}` has {len(text):,} characters; it may have at most "
+            f"{longest:,}. Neighbours of one role count as one.",
+            {"messages": "too long"},
+        )
 
 
 def place(owner: Owner, conversation_id: UUID, before: Said) -> int | None:
     """The position of the answer that what was said ``before`` leads to; None: nothing was said,
-    and the question belongs to the end of the branch that is shown.
+    here or there, and the question belongs to the end of the branch that is shown.
+
+    An answer may be known to its program by its beginning only, if its reader left, and without the
+    space around it. Where several ways fit it is the one that fits best, of those the newest.
 
     :raises NotFound: no such conversation of this owner
     :raises Invalid: nothing in the conversation is what was said
+    :raises Conflict: it may be what is being written
     """
-    conversations.find(owner, conversation_id)
-    if not before:
+    conversation = conversations.find(owner, conversation_id)
+    if not before or not conversation.message_count:
         return None
-    with reading() as connection:
-        found = connection.execute(
-            ALIKE, {"conversation_id": conversation_id, "text": before[-1][1]}
-        ).scalars()
-        positions = list(found)
-    for position in positions:
-        branch = messages.shown(conversation_id, position, len(before)).messages
-        if [(row.role, row.content) for row in branch] == list(before):
-            return position
+    alike = [
+        (
+            likeness(messages.shown(conversation_id, position, len(before)).messages, before),
+            position,
+        )
+        for position in _ends(conversation_id, before[-1][1].strip())
+    ]
+    best, position = max(alike, default=(0, 0))
+    if best:
+        return position
+    if conversation.running:
+        raise Conflict(asking.BUSY)
     raise Invalid(
         "What was said before is not in this conversation. Send it without the conversation's id "
         "to begin a new one, or only the new question to go on where it ends."
     )
+
+
+def _ends(conversation_id: UUID, text: str) -> list[int]:
+    with reading() as connection:
+        found = connection.execute(
+            ALIKE, {"conversation_id": conversation_id, "text": text, "length": len(text)}
+        ).scalars()
+        return list(found)
+
+
+def likeness(branch: Sequence[AnyRow], said: Said) -> int:
+    """0 where a branch is not what was said; else the more, the more of its messages are said to
+    their end."""
+    if len(branch) != len(said):
+        return 0
+    whole = 1
+    for row, (role, text) in zip(branch, said, strict=True):
+        kept, told = row.content.strip(), text.strip()
+        is_cut = role == "assistant" and kept.startswith(told)
+        if row.role != role or not (kept == told or is_cut):
+            return 0
+        whole += kept == told
+    return whole

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,15 +13,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from chatweb import replies
 from chatweb.database import writing
 from chatweb.models import Conversation, Login, Message, User
 from chatweb.services import answers, chapters, owners, tokens
-from chatweb.services.errors import TooMany
 from chatweb.services.limits import UNLIMITED
 from chatweb.services.owners import Owner
 from tests import factories
 from tests.blueprints.browser import Browser
+from tests.blueprints.places import no_place_to_wait
 from tests.blueprints.test_citations import ANNOTATIONS, SKY, cites
 from tests.scripted_model import Script, ScriptedModel, answer_to
 
@@ -194,19 +192,6 @@ class TestAnAnswerThatFailed:
 
         assert found["message"]["status"] == "interrupted"
         assert found["answer"] == answer_to(QUESTION, 5)
-
-
-@contextmanager
-def no_place_to_wait(app: Flask) -> Iterator[None]:
-    """As many programs wait as may."""
-    somebody = owners.guest(owners.new_token())
-    with app.app_context(), ExitStack() as waiting:
-        while True:
-            try:
-                waiting.enter_context(replies.place_to_wait(somebody))
-            except TooMany:
-                break
-        yield
 
 
 class TestWhereTooManyWait:

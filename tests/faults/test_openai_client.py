@@ -30,9 +30,7 @@ def history(url: str, tmp_path: Path, owner: Owner) -> Iterator[History]:
 @pytest.fixture
 def client(serve: Serve, history: History) -> Iterator[OpenAI]:
     there = f"{serve(workers=2).url}/v1"
-    with closing(
-        OpenAI(base_url=there, api_key=history.token(), max_retries=0, timeout=20)
-    ) as client:
+    with closing(OpenAI(base_url=there, api_key=history.token(), timeout=20)) as client:
         yield client
 
 

@@ -8,7 +8,7 @@ cannot lag behind.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any, NoReturn
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
@@ -38,9 +38,9 @@ class Described:
 
     ``gives`` has for each status a shape, events, the name of a media type, several of them, or
     None for no body;
-    ``refuses``: statuses of errors beyond those any view may have; ``may_be_known``: it has an
-    ETag, and is not sent to who has it; ``once``: a POST that is done once for each
-    ``Idempotency-Key``.
+    ``refuses``: statuses of errors beyond those any view may have; ``headers``: of the request
+    and of what it gives, with what they say; ``may_be_known``: it has an ETag, and is not sent to
+    who has it; ``once``: a POST that is done once for each ``Idempotency-Key``.
     """
 
     summary: str
@@ -48,6 +48,7 @@ class Described:
     takes: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     refuses: tuple[int, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
     may_be_known: bool = False
     once: bool = True
 

@@ -145,6 +145,12 @@ def asked(about: Described, method: str) -> Iterator[dict[str, Any]]:
             "name": "Idempotency-Key", "in": "header", "schema": {"type": "string"},
             "description": "As `request_id`.",
         }  # fmt: skip
+    for name, said in about.headers.items():
+        yield {"name": name, "in": "header"} | header(said)
+
+
+def header(said: str) -> dict[str, Any]:
+    return {"schema": {"type": "string"}, "description": said}
 
 
 def responses(rule: Rule, about: Described, method: str) -> dict[str, Any]:
@@ -157,6 +163,9 @@ def responses(rule: Rule, about: Described, method: str) -> dict[str, Any]:
         str(status): {"description": REASONS[status]} | content(*in_all(given))
         for status, given in about.gives.items()
     }
+    told = {name: header(said) for name, said in about.headers.items()}
+    for each in found.values() if told else ():
+        each["headers"] = told
     for status in sorted(errors):
         found[str(status)] = {"description": REASONS[status]} | content(Refusal)
         if status in {429, 503}:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from flask import copy_current_request_context, current_app
@@ -15,6 +16,7 @@ from chatweb.services.owners import Owner
 
 GONE = "The conversation was deleted."
 NO_ANSWER = "The model did not answer."
+BROKEN_OFF = "The answer could not be told to its end. It is kept in its conversation."
 
 
 def model_name() -> str:
@@ -63,6 +65,8 @@ class Telling:
         self._model = model_name()
         self._with_usage = with_usage
         self._known = ""
+        self._has_ended = False
+        self._broken_off = self._error(503, BROKEN_OFF)
         self.rest = copy_current_request_context(self._rest)
 
     def update(self, text: str) -> str:
@@ -79,7 +83,15 @@ class Telling:
         return change
 
     def last_event(self, change: str, rest: str) -> str:
+        self._has_ended = True
         return change + rest
+
+    def whole(self, events: Iterable[str]) -> Iterator[str]:
+        """``events``, and an error where they break off: a program would take what it has for all.
+        Where the connection was handed over nobody hears it, and none is lost."""
+        yield from events
+        if not self._has_ended:
+            yield self._broken_off
 
     def _rest(self) -> str:
         try:

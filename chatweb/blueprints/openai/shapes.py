@@ -40,6 +40,10 @@ class StreamOptions(Struct):
     include_usage: bool = False
 
 
+class ResponseFormat(Struct):
+    type: Literal["text"] = "text"
+
+
 class Complete(Struct):
     """A question with what was said before. `metadata.conversation_id` (or the header
     `X-Conversation-ID`) names the conversation it belongs to; without it a new one is made."""
@@ -51,6 +55,9 @@ class Complete(Struct):
     metadata: dict[str, str] | None = None
     n: Annotated[int, Meta(ge=1, le=1)] | None = 1
     tools: Annotated[list[Any], Meta(max_length=0)] | None = None
+    functions: Annotated[list[Any], Meta(max_length=0)] | None = None
+    response_format: ResponseFormat | None = None
+    modalities: list[Literal["text"]] | None = None
 
 
 class Answered(Struct):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from flask import Blueprint, Response, after_this_request, request
+from flask import Blueprint, Response, after_this_request, current_app, request
 
 from chatweb import replies
 from chatweb.blueprints import following, waiting
@@ -14,14 +15,13 @@ from chatweb.blueprints.api.described import EVENTS, described, request_id
 from chatweb.blueprints.composer import longest
 from chatweb.blueprints.limits import allowance
 from chatweb.blueprints.openai.answers import NO_ANSWER, Telling, completion, model_name
-from chatweb.blueprints.openai.shapes import Complete, Completion, Model, Models
+from chatweb.blueprints.openai.shapes import Complete, Completion, Model, Models, StreamOptions
+from chatweb.blueprints.programs import AGAIN, CONVERSATION
 from chatweb.services import messages, questions, transcripts
 from chatweb.services.asking import Asked
 from chatweb.services.errors import Invalid, ModelFailed, NotFound
 
 blueprint = Blueprint("openai", __name__, url_prefix="/v1")
-
-CONVERSATION = "X-Conversation-ID"
 
 
 @blueprint.get("/models")
@@ -45,43 +45,72 @@ def model(name: str) -> Model:
 @described(
     "Ask, as programs of OpenAI's protocol do; the conversation is kept",
     takes=Complete, gives={200: (Completion, EVENTS)}, refuses=(404, 409, 429, 502),
+    headers={CONVERSATION: "The conversation that the question belongs to."},
 )  # fmt: skip
 def complete(body: Complete) -> Any:
     if body.model != model_name():
         raise Invalid("There is no such model here: see /v1/models.", {"model": "no such model"})
+    question = sent(body)
+    asked = questions.known(
+        owner(), question.conversation_id, question.said.question, question.request_id,
+        question.said.earlier,
+    )  # fmt: skip
     if body.stream:
-        row = begun(body)
-        with_usage = bool(body.stream_options and body.stream_options.include_usage)
-        return following.stream(Telling(owner(), row, with_usage=with_usage), row, None)
+        return stream(begun(asked or ask(question)), body.stream_options or StreamOptions())
+    if asked and not asked.streaming:
+        return completion(ended(begun(asked)))
     # Before anything is kept: who is refused has asked nothing.
     with replies.place_to_wait(owner()):
-        return completion(ended(begun(body)))
+        return completion(ended(begun(asked or ask(question))))
 
 
-def begun(body: Complete) -> Any:
+def stream(row: Any, options: StreamOptions) -> Response:
+    telling = Telling(owner(), row, with_usage=options.include_usage)
+    response = following.stream(telling, row, None)
+    response.response = telling.whole(response.response)  # type: ignore[arg-type]
+    return response
+
+
+def begun(asked: Asked) -> Any:
     """The answer, which is being written; what answers the request says where it is kept."""
-    asked = ask(body)
+    after_this_request(partial(tell_where, asked))
     replies.start(asked)
-
-    @after_this_request
-    def tell(response: Response) -> Response:
-        response.headers[CONVERSATION] = str(asked.conversation_id)
-        return response
-
     return messages.find(owner(), asked.conversation_id, asked.answer)
 
 
-def ask(body: Complete) -> Asked:
-    transcript = transcripts.read([(each.speaker, each.text) for each in body.messages])
-    id, here, may = request_id(None), replies.awake(), allowance()
-    conversation_id = named(body)
+def tell_where(asked: Asked, response: Response) -> Response:
+    """Name the conversation. The question is kept whatever the answer says: without this, OpenAI's
+    own clients ask it again by themselves, twice, where they are told of an error."""
+    response.headers[CONVERSATION] = str(asked.conversation_id)
+    if response.status_code >= 400:
+        response.headers[AGAIN] = "false"
+    return response
+
+
+class Sent(NamedTuple):
+    """A question with what was said before, its request, and the conversation that is named."""
+
+    said: transcripts.Transcript
+    request_id: UUID
+    conversation_id: UUID | None
+
+
+def sent(body: Complete) -> Sent:
+    said = transcripts.read(
+        [(each.speaker, each.text) for each in body.messages], longest(),
+        current_app.extensions["settings"].max_answer_chars,
+    )  # fmt: skip
+    return Sent(said, request_id(None), named(body))
+
+
+def ask(question: Sent) -> Asked:
+    said, id, conversation_id = question
+    here, may = replies.awake(), allowance()
     if conversation_id is None:
-        return questions.begin(
-            owner(), transcript.question, longest(), id, here, may, transcript.earlier
-        )
+        return questions.begin(owner(), said.question, longest(), id, here, may, said.earlier)
     return questions.ask(
-        owner(), conversation_id, transcript.question, longest(), id, here, may,
-        parent=transcripts.place(owner(), conversation_id, transcript.before),
+        owner(), conversation_id, said.question, longest(), id, here, may,
+        parent=transcripts.place(owner(), conversation_id, said.before), earlier=said.earlier,
     )  # fmt: skip
 
 

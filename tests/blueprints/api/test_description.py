@@ -85,6 +85,18 @@ def test_every_place_in_a_path_is_a_parameter(document: Any) -> None:
         assert named == set(re.findall(r"\{(\w+)\}", path))
 
 
+def test_it_tells_how_openais_clients_name_a_conversation(document: Any) -> None:
+    for _, path, operation in operations(document):
+        named = [each["name"] for each in operation["parameters"] if each["in"] == "header"]
+        told = [
+            name
+            for response in operation["responses"].values()
+            for name in response.get("headers", ())
+        ]
+        is_openais = path == "/v1/chat/completions"
+        assert ("X-Conversation-ID" in named) == ("X-Conversation-ID" in told) == is_openais
+
+
 def test_it_tells_the_three_ways_to_say_who_asks(document: Any) -> None:
     schemes = document["components"]["securitySchemes"]
     assert schemes["token"] == {"type": "http", "scheme": "bearer"}

@@ -59,6 +59,25 @@ def test_a_preflight_is_answered_to_who_shows_nothing(friendly: Flask, rows: Any
         assert "Set-Cookie" not in asked.headers
 
 
+def test_a_page_that_is_named_may_use_openais_own_client(friendly: Flask) -> None:
+    """It says with each request what it is, names its conversation, and is told of it."""
+    sent = (
+        "authorization, content-type, openai-organization, user-agent, x-conversation-id, "
+        "x-stainless-arch, x-stainless-lang, x-stainless-retry-count, x-stainless-timeout"
+    )
+    program = Program(friendly.test_client(), {})
+    asked = program.send(
+        "OPTIONS", "/v1/chat/completions",
+        headers={"Origin": FRIEND, "Access-Control-Request-Method": "POST",
+                 "Access-Control-Request-Headers": f"{sent}, x-anything"},
+    )  # fmt: skip
+    assert allowed(asked)["Access-Control-Allow-Headers"] == sent
+
+    told = allowed(program.send("GET", "/v1/models", headers={"Origin": FRIEND}))
+    exposed = told["Access-Control-Expose-Headers"]
+    assert {"X-Conversation-ID", "X-Should-Retry"} <= set(exposed.split(", "))
+
+
 def test_a_page_that_is_named_asks_as_what_it_shows(friendly: Flask) -> None:
     program = Program(friendly.test_client())
     program.headers |= {"Origin": FRIEND} | CROSS
