@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import logging.config
+import re
+import sys
 import time
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +15,8 @@ from uuid import uuid4
 from flask import Flask, Response, g, has_request_context, request
 
 STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "color_message"}
+
+TOKEN = re.compile(r"(chatweb_)[\w-]+", re.IGNORECASE)
 
 access = logging.getLogger("chatweb.access")
 
@@ -33,7 +37,17 @@ class JsonFormatter(logging.Formatter):
         line |= {name: value for name, value in vars(record).items() if name not in STANDARD}
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=str)
+        return TOKEN.sub(r"\1…", json.dumps(line, default=str))
+
+
+class WithoutQuotation(logging.Filter):
+    """gunicorn quotes what it cannot read, which may be a secret: the error's class says enough."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error, said = sys.exc_info()[1], record.getMessage()
+        if error and str(error) and str(error) in said:
+            record.msg, record.args = said.replace(str(error), type(error).__name__), ()
+        return True
 
 
 def configuration(level: str) -> dict[str, Any]:
@@ -41,12 +55,18 @@ def configuration(level: str) -> dict[str, Any]:
     return {
         "version": 1,
         "disable_existing_loggers": False,
+        "filters": {"without_quotation": {"()": "chatweb.logs.WithoutQuotation"}},
         "formatters": {"json": {"()": "chatweb.logs.JsonFormatter"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
         "root": {"level": level, "handlers": ["stderr"]},
         "loggers": {
             # gunicorn's own handlers would say everything twice.
-            "gunicorn.error": {"level": level, "handlers": [], "propagate": True},
+            "gunicorn.error": {
+                "level": level,
+                "handlers": [],
+                "propagate": True,
+                "filters": ["without_quotation"],
+            },
             "gunicorn.access": {"level": "ERROR", "handlers": [], "propagate": False},
             # An exception of the driver quotes the statement; parameters are hidden by the engine.
             "sqlalchemy": {"level": "WARNING"},

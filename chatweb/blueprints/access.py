@@ -39,6 +39,9 @@ SAFE = {"GET", "HEAD", "OPTIONS", "TRACE"}
 SESSION = "X-Session-ID"
 SESSION_IN_QUERY = "session_id"
 
+OF_PROXIES = {"basic", "digest", "negotiate"}
+"""What browsers show in each request to a site behind a password of its proxy's: not to us."""
+
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 KEPT_FOR = timedelta(days=400)
 """The longest a browser keeps a cookie; each page renews it."""
@@ -95,6 +98,8 @@ def by_token() -> Owner | None:
     if shown is None:
         return None
     kind, _, secret = shown.partition(" ")
+    if kind.lower() in OF_PROXIES:
+        return None
     holder = tokens.recognise(secret.strip()) if kind.lower() == "bearer" else None
     if holder is None:
         raise Unrecognised("This token is not known here, has expired or was revoked.")

@@ -15,6 +15,7 @@ from chatweb.services.errors import TooMany
 @contextmanager
 def no_place_to_wait(app: Flask) -> Iterator[None]:
     """As many programs wait as may."""
+    somebody = owners.guest(owners.new_token())
     with app.app_context(), ExitStack() as waiting:
         while True:
             somebody = owners.guest(owners.new_token())

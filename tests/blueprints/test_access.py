@@ -113,6 +113,21 @@ class TestAToken:
         assert found.last_used_at
 
 
+class TestAPasswordOfAProxys:
+    """Browsers send it with each request to a site that stands behind one."""
+
+    @pytest.mark.parametrize(
+        "shown", ["Basic dXNlcjpwYXNz", "basic x", "Digest a=b", "Negotiate x"]
+    )
+    def test_is_passed_over(self, browser: Browser, mine: UUID, shown: str) -> None:
+        password = {"Authorization": shown}
+
+        assert listed(browser.get(LIST, headers=password)) == [str(mine)]
+        assert listed(browser.get(LIST, headers={"X-Session-ID": str(uuid4()), **password})) == []
+        assert browser.get("/v1/models", headers=password).status_code == 401
+        assert browser.get(LIST, headers=password | ELSEWHERE).status_code == 401
+
+
 class TestATokenThatIsNotGood:
     def refused(self, client: Any, headers: dict[str, str]) -> None:
         """Whatever else says who is asking."""
@@ -125,7 +140,7 @@ class TestATokenThatIsNotGood:
     @pytest.mark.parametrize(
         "shown",
         [
-            "", "Bearer", "Bearer ", "Bearer x", "Basic dXNlcjpwYXNz", "chatweb_x",
+            "", "Bearer", "Bearer ", "Bearer x", "Basi dXNlcjpwYXNz", "chatweb_x",
             f"Bearer chatweb_{'x' * 43}", f"Bearer {'x' * 8000}", "Bearer ÿ", "Bearer a b",
         ],
         ids=lambda shown: ascii(shown[:20]),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
 from flask import Flask
+from gunicorn.http.errors import InvalidHeader
 
 from tests import factories
 from tests.blueprints.browser import Browser
@@ -112,6 +114,27 @@ def test_nothing_that_people_wrote_and_no_secret_is_in_it(
         assert isinstance(json.loads(line), dict)
     for secret in (WORDS, TITLE, KEY, SECRET, PASSWORD, cookie.value, str(conversation)):
         assert secret not in "\n".join(lines)
+
+
+def test_a_token_is_masked_wherever_it_comes_from(app: Flask, log: Log) -> None:
+    token = "chatweb_" + "Ab-_9" * 8
+
+    logging.getLogger("gunicorn.error").warning("Bearer %s", token, extra={"more": token.upper()})
+
+    (line,) = log()
+    assert "Ab-_9" not in line
+    assert "AB-_9" not in line
+    assert json.loads(line)["message"] == "Bearer chatweb_…"
+
+
+def test_what_gunicorn_cannot_read_is_not_quoted(app: Flask, log: Log) -> None:
+    try:
+        raise InvalidHeader(f"X-Session-ID : {WORDS}")
+    except InvalidHeader as error:
+        logging.getLogger("gunicorn.error").warning(f"Invalid request from ip=::1: {error}")
+
+    (line,) = log()
+    assert json.loads(line)["message"] == "Invalid request from ip=::1: InvalidHeader"
 
 
 NOT_THERE = "ALTER TABLE message RENAME TO elsewhere"

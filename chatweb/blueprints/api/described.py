@@ -39,8 +39,8 @@ class Described:
     ``gives`` has for each status a shape, events, the name of a media type, several of them, or
     None for no body;
     ``refuses``: statuses of errors beyond those any view may have; ``headers``: of the request
-    and of what it gives, with what they say; ``may_be_known``: it has an
-    ETag, and is not sent to who has it.
+    and of what it gives, with what they say; ``may_be_known``: it has an ETag, and is not sent to
+    who has it; ``once``: a POST that is done once for each ``Idempotency-Key``.
     """
 
     summary: str
@@ -50,6 +50,7 @@ class Described:
     refuses: tuple[int, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     may_be_known: bool = False
+    once: bool = True
 
 
 def described(summary: str, *, gives: Mapping[int, Any], **facts: Any) -> Callable[[View], View]:
@@ -84,7 +85,8 @@ def _answer(result: Any, about: Described) -> Response:
     response = Response(msgspec.json.encode(shape), status, mimetype=JSON)
     if about.may_be_known:
         response.add_etag()
-        response.make_conditional(request)
+        asked = {name: what for name, what in request.environ.items() if name != "HTTP_IF_MATCH"}
+        response.make_conditional(asked)  # who only reads has nothing that could be overtaken
     return response
 
 

@@ -31,9 +31,9 @@ from chatweb.blueprints.side import side
 
 blueprint = Blueprint("api_description", __name__, url_prefix="/api")
 
-ANY = (400, 401, 403, 422, 503)
+ANY = (400, 401, 403, 413, 422, 503)
 """Errors that every view may have."""
-WITH_BODY = (413, 415)
+WITH_BODY = (415,)
 UNREAD = (414, 431)
 """Said by gunicorn, which has not read the request to its end; so not in our shape."""
 REASONS = {
@@ -140,7 +140,7 @@ def asked(about: Described, method: str) -> Iterator[dict[str, Any]]:
         for name, kind in schema["properties"].items():
             required = name in schema.get("required", ())
             yield {"name": name, "in": "query", "required": required, "schema": kind}
-    if method == "POST" and about.takes:
+    if method == "POST" and about.takes and about.once:
         yield {
             "name": "Idempotency-Key", "in": "header", "schema": {"type": "string"},
             "description": "As `request_id`.",

@@ -153,7 +153,9 @@ def stream(conversation_id: UUID, position: int, query: Follow) -> Response:
 
 @blueprint.post("/<int:position>/stop")
 @open_to(PROGRAMS)
-@described("Stop an answer; what there is of it is kept", takes=Stop, gives={200: Message})
+@described(
+    "Stop an answer; what there is of it is kept", takes=Stop, gives={200: Message}, once=False
+)
 def stop(conversation_id: UUID, position: int, body: Stop) -> Message:
     service.find(owner(), conversation_id, position)
     request = answers.request_stop(owner(), conversation_id, position, body.seen)

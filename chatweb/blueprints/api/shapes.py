@@ -10,6 +10,7 @@ from uuid import UUID
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chatweb import replies
+from chatweb.services import messages
 
 Title = Annotated[str, Meta(description="One line, cut at 120 characters.", examples=["The sky"])]
 Status = Literal["active", "archived", "closed"]
@@ -96,9 +97,13 @@ class Message(Struct):
 
     @classmethod
     def of(cls, row: Any) -> Self:
+        text = row.content
+        if row.status == "streaming" and not (text := replies.text_so_far(row.id)):
+            # It may have ended since the row was read.
+            row = next(iter(messages.read(row.conversation_id, [row.position])), row)
+            text = row.content
         known = dict(row.details)
         citations = known.pop("citations", [])
-        text = replies.text_so_far(row.id) if row.status == "streaming" else row.content
         return cls(
             row.position, row.parent, row.role, text, row.status, row.created_at, row.request_id,
             known, citations,

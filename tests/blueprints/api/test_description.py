@@ -68,6 +68,17 @@ def test_operations_have_names_of_their_own_and_say_what_they_do(document: Any) 
     assert all(each["summary"].strip() for _, _, each in operations(document))
 
 
+def test_a_body_that_is_too_large_is_refused_by_every_method(document: Any) -> None:
+    assert all("413" in each["responses"] for _, _, each in operations(document))
+
+
+def test_a_key_is_named_where_it_is_read(document: Any) -> None:
+    for method, path, operation in operations(document):
+        reads = method == "post" and not path.endswith("/stop")
+        named = "Idempotency-Key" in {each["name"] for each in operation["parameters"]}
+        assert named is reads, path
+
+
 def test_every_place_in_a_path_is_a_parameter(document: Any) -> None:
     for _, path, operation in operations(document):
         named = {each["name"] for each in operation["parameters"] if each["in"] == "path"}

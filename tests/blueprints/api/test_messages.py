@@ -9,8 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 from flask import Flask
 
+from chatweb.blueprints.api.shapes import Message as Shown
 from chatweb.models import Conversation, Message
-from chatweb.services import owners
+from chatweb.services import messages, owners
 from tests import factories
 from tests.blueprints.api.program import Program, error
 from tests.scripted_model import Script, ScriptedModel, answer_to
@@ -271,6 +272,22 @@ class TestReading:
         assert ended.status_code == 200
         again = program.send("GET", path, headers={"If-None-Match": ended.headers["ETag"]})
         assert (again.status_code, again.data) == (304, b"")
+
+
+def test_an_answer_that_ended_since_it_was_read_is_told_as_it_ended(
+    app: Flask, program: Program, model: ScriptedModel
+) -> None:
+    conversation = stalled(program, model)
+    with app.app_context():
+        row = messages.read(UUID(conversation.rpartition("/")[2]), [2])[0]
+    program.send("POST", f"{conversation}/messages/2/stop")
+
+    with app.app_context():
+        found = Shown.of(row)
+
+    assert row.status == "streaming"
+    assert found.status == "stopped"
+    assert found.text == program.get(f"{conversation}/messages/2")["text"] != ""
 
 
 class TestWaiting:
