@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
 import openai
@@ -15,6 +16,7 @@ from tests.conftest import build_app, close_app
 from tests.faults.conftest import Serve
 from tests.histories import History
 from tests.scripted_model import Script, ScriptedModel, answer_to
+from tests.servers import wait_until
 
 QUESTION = "Why is the sky blue?"
 MODEL = "test"
@@ -72,3 +74,38 @@ def test_an_answer_that_is_cut_is_told_with_what_there_was(
     assert answer_to(QUESTION).startswith(text.strip())
     assert text
     assert history.statuses() == [("user", "complete"), ("assistant", "interrupted")]
+
+
+def test_a_model_that_fails_is_asked_once(
+    client: OpenAI, history: History, model: ScriptedModel
+) -> None:
+    """Though the client asks again by itself unless it is told not to."""
+    model.script = Script(do="cut", after=5)
+
+    with pytest.raises(openai.APIStatusError) as failed:
+        client.chat.completions.create(model=MODEL, messages=[say(QUESTION)])
+
+    assert failed.value.status_code == 502
+    assert history.statuses() == [("user", "complete"), ("assistant", "interrupted")]
+    assert len(model.requests) == 1
+
+
+def test_who_stopped_reading_goes_on(
+    client: OpenAI, history: History, model: ScriptedModel
+) -> None:
+    model.script = Script(interval=0.02)
+    with client.chat.completions.create(
+        model=MODEL, messages=[say(QUESTION)], stream=True
+    ) as stream:
+        name = stream.response.headers["X-Conversation-ID"]
+        text = "".join(each.choices[0].delta.content or "" for each in islice(stream, 4))
+    wait_until(lambda: ("assistant", "complete") in history.statuses(), seconds=10)
+    said = [say(QUESTION), say(text, "assistant"), say("And at night?")]
+
+    client.chat.completions.create(model=MODEL, messages=said, metadata={"conversation_id": name})
+
+    assert text.strip() != answer_to(QUESTION).strip()
+    assert history.said(name) == [
+        ("user", QUESTION), ("assistant", answer_to(QUESTION)),
+        ("user", "And at night?"), ("assistant", answer_to("And at night?")),
+    ]  # fmt: skip
