@@ -87,10 +87,14 @@ def refused(code: int, sentence: str, fields: Mapping[str, str] | None = None) -
     return response
 
 
-def body(code: int, sentence: str, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """What is wrong, as the interface at this address says it."""
+def body(
+    code: int, sentence: str, fields: Mapping[str, str] | None = None, request_id: str = ""
+) -> dict[str, Any]:
+    """What is wrong, as the interface at this address says it; ``request_id``: of which request, if
+    not of this one."""
     error: dict[str, Any] = {
-        "code": CODES.get(code, CODES[400]), "message": sentence, "request_id": g.request_id,
+        "code": CODES.get(code, CODES[400]), "message": sentence,
+        "request_id": request_id or g.request_id,
     }  # fmt: skip
     if fields:
         error["fields"] = fields

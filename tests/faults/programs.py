@@ -1,4 +1,4 @@
-"""People who ask by a program of theirs, through ``/api/v1``.
+"""People who ask by a program of theirs: through ``/api/v1``, and through the other interfaces.
 
 It shows the cookie of its person's browser: so the pages that are looked at afterwards, and the one
 checker, see what it has asked.
@@ -84,8 +84,81 @@ class Program(Person):
         body = {"request_id": str(request_id)} | ({"text": text} if text else {})
         return self._post(f"{ALL}/{conversation}{ending}", body), conversation
 
-    def _post(self, path: str, body: dict[str, str]) -> Answer:
-        return self._ask("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+    def _post(self, path: str, body: object, more: dict[str, str] | None = None) -> Answer:
+        headers = {"Content-Type": "application/json"} | (more or {})
+        return self._ask("POST", path, json.dumps(body), headers)
+
+
+class Other(Program):
+    """A program of another interface, which begins a conversation in its own way."""
+
+    def begin(self, text: str, request_id: UUID | None = None) -> Send:
+        request_id, began = request_id or uuid4(), time.monotonic()
+        told = partial(Send, self.cookie, request_id, text, box=text, began=began)
+        try:
+            status, place = self._begun(text, request_id)
+        except (OSError, http.client.HTTPException):
+            send = told(status=None)
+        else:
+            send = told(status, *place)
+        self.sends.append(replace(send, told=time.monotonic()))
+        return self.sends[-1]
+
+    def _begun(self, text: str, request_id: UUID) -> tuple[int, tuple[UUID, int]]:
+        """The status, and where the question is kept, whatever became of its answer."""
+        raise NotImplementedError
+
+
+class Bot(Other):
+    """The chat bot's front end, at ``/api/sessions``."""
+
+    def _begun(self, text: str, request_id: UUID) -> tuple[int, tuple[UUID, int]]:
+        session = json.loads(self._post("/api/sessions", {}).text)["id"]
+        key = {"Idempotency-Key": str(request_id)}
+        answer = self._post(f"/api/sessions/{session}/messages", {"content": text}, key)
+        return answer.status, place_of(json.loads(answer.text)["message"]["id"])
+
+
+class Reader(Other):
+    """The book assistant's front end, at ``/chat/agent``: it waits, and is told where only in the
+    history."""
+
+    def _begun(self, text: str, request_id: UUID) -> tuple[int, tuple[UUID, int]]:
+        chapter, key = str(uuid4()), {"Idempotency-Key": str(request_id)}
+        answer = self._post("/chat/agent", {"message": text, "chapter": chapter}, key)
+        history = json.loads(self.get(f"/chat/history?chapter={chapter}").text)
+        return answer.status, place_of(history["messages"][0]["id"])
+
+
+class Client(Other):
+    """One of OpenAI's protocol, at ``/v1``, with a token of its person's; it reads the stream."""
+
+    token = ""
+
+    def _begun(self, text: str, request_id: UUID) -> tuple[int, tuple[UUID, int]]:
+        if not self.token:
+            form = {"name": "client", "scope": "write", "days": "30", "request_id": uuid4()}
+            self.token = str(self.post("/tokens", **form).page.select("#secret")[0]["value"])
+        body = {
+            "model": json.loads(self._shown_by_token("/v1/models").text)["data"][0]["id"],
+            "messages": [{"role": "user", "content": text}], "stream": True,
+        }  # fmt: skip
+        more = {"Idempotency-Key": str(request_id), "Authorization": f"Bearer {self.token}"}
+        answer = self._post("/v1/chat/completions", body, more)
+        return answer.status, (UUID(answer.headers["X-Conversation-ID"]), 1)
+
+    def _shown_by_token(self, path: str) -> Answer:
+        return self._ask("GET", path, None, {"Authorization": f"Bearer {self.token}"})
+
+
+FACES: tuple[type[Person], ...] = (Person, Program, Bot, Reader, Client)
+"""All ways of asking."""
+
+
+def place_of(name: str) -> tuple[UUID, int]:
+    """A message's conversation and position, as the earlier systems' addresses name it."""
+    conversation, _, position = name.partition("/")
+    return UUID(conversation), int(position)
 
 
 class Following(Reading):

@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.conftest import Serve, Witness
 from tests.faults.people import Person
-from tests.faults.programs import Program
+from tests.faults.programs import FACES, Program
 from tests.scripted_model import Script, ScriptedModel, answer_to
 
 on_sqlite = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -39,6 +39,7 @@ FAULTS: list[tuple[dict[str, object], str, int]] = [
 """What a model does, how the answer ends, and how many of its words are kept at the least."""
 
 
+@pytest.mark.parametrize("kind", FACES)
 def test_each_fault_of_the_model_is_said_and_what_came_is_kept(
     serve: Serve, witness: Witness, kind: type[Person]
 ) -> None:

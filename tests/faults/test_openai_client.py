@@ -65,12 +65,14 @@ def test_an_answer_that_is_cut_is_told_with_what_there_was(
     model.script = Script(do="cut", after=5, interval=0.01)
 
     text = ""
-    with pytest.raises(openai.APIError):  # noqa: PT012 the words come before
+    with pytest.raises(openai.APIError) as told:  # noqa: PT012 the words come before
         for chunk in client.chat.completions.create(
             model=MODEL, messages=[say(QUESTION)], stream=True
         ):
             text += chunk.choices[0].delta.content or ""
 
+    # Said in the stream, not a connection that just ended.
+    assert type(told.value) is openai.APIError
     assert answer_to(QUESTION).startswith(text.strip())
     assert text
     assert history.statuses() == [("user", "complete"), ("assistant", "interrupted")]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from flask import copy_current_request_context, current_app
+from flask import copy_current_request_context, current_app, g
 
 from chatweb.blueprints import htmx, programs
 from chatweb.blueprints.openai.shapes import Answered, Choice, Completion, Usage
@@ -65,6 +65,8 @@ class Telling:
         self._model = model_name()
         self._with_usage = with_usage
         self._known = ""
+        # Of the request that began this: the end is told when that is over.
+        self._request_id = g.request_id
         self._has_ended = False
         self._broken_off = self._error(503, BROKEN_OFF)
         self.rest = copy_current_request_context(self._rest)
@@ -106,7 +108,7 @@ class Telling:
         return last + htmx.event("[DONE]")
 
     def _error(self, code: int, sentence: str) -> str:
-        return htmx.event(json.dumps(programs.body(code, sentence)))
+        return htmx.event(json.dumps(programs.body(code, sentence, request_id=self._request_id)))
 
     def _chunk(self, delta: dict[str, str], finish_reason: str | None = None) -> str:
         choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
