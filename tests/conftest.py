@@ -10,7 +10,6 @@ context: ``with app.app_context():``, or ``at_once`` for many callers at the sam
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import threading
@@ -52,11 +51,6 @@ hypothesis.settings.register_profile(
     ],
 )  # fmt: skip
 hypothesis.settings.load_profile("suite")
-
-
-def pytest_xdist_auto_num_workers() -> int:
-    """Half as many again as there are processors: tests wait for servers half of their time."""
-    return max(2, len(os.sched_getaffinity(0)) * 3 // 2)
 
 
 def refuse_the_world(event: str, arguments: tuple[Any, ...]) -> None:

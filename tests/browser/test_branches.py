@@ -213,9 +213,12 @@ def test_an_edit_whose_reply_was_lost_can_be_sent_again(visit: Visit) -> None:
     page.unroute(edit_address)
     page.locator("#edit-1").fill("In words of its own")
     send = page.locator(".edit").get_by_role("button", name="Send")
+    id = page.locator(".edit [name=request_id]")
+    used = id.input_value()
 
     send.click()
     expect(notice(page)).to_contain_text("Send again to send this one too")
+    expect(id).not_to_have_value(used)
     expect(page.locator("#conversations .running")).to_have_count(0)
     expect(page.locator(".edit.htmx-request")).to_have_count(0)
     send.click()

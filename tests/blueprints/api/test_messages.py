@@ -278,6 +278,7 @@ def test_an_answer_that_ended_since_it_was_read_is_told_as_it_ended(
     app: Flask, program: Program, model: ScriptedModel
 ) -> None:
     conversation = stalled(program, model)
+    wait_until(lambda: program.get(f"{conversation}/messages/2")["text"], seconds=10)
     with app.app_context():
         row = messages.read(UUID(conversation.rpartition("/")[2]), [2])[0]
     program.send("POST", f"{conversation}/messages/2/stop")
