@@ -137,5 +137,9 @@ def _made_parser() -> links.Parser:
 
 
 _parser = _made_parser()
+# Rules are put in order with their first use, and two threads at once would meet half of them.
+for _ruler in (_parser.core, _parser.block, _parser.inline):
+    _ruler.ruler.getRules("")
+_parser.inline.ruler2.getRules("")
 # The parser skips what is nested deeper than its limit, without a word. One level less is ours.
 _DEEPEST = _parser.options.maxNesting - 1

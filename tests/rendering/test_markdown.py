@@ -2,6 +2,8 @@
 
 import html
 import re
+import subprocess
+import sys
 from urllib.parse import unquote
 
 import pytest
@@ -15,6 +17,7 @@ from chatweb.rendering.outlines import Outline
 from tests.rendering.corpus import ATTACKS, CORPUS
 from tests.rendering.documents import document
 from tests.rendering.page import parsed
+from tests.servers import REPOSITORY
 
 CLASSES = {"code", "code-head", "code-language", "table", "host", "title", "definition", "raw"} | {
     "left",
@@ -293,3 +296,12 @@ def test_code_that_still_grows_is_plain() -> None:
 def test_only_outermost_elements_choose_a_direction() -> None:
     made = elements("> - مرحبا\n\n- a\n  - b\n\nc\n")
     assert [tag.name for tag in made.select("[dir=auto]")] == ["blockquote", "ul", "p"]
+
+
+def test_the_parser_is_whole_before_threads_use_it() -> None:
+    """Its rules are put in order with their first use: another thread would meet half of them."""
+    whole = "from chatweb.rendering.markdown import _parser as made; "
+    whole += "rulers = [made.core.ruler, made.block.ruler, made.inline.ruler, made.inline.ruler2]; "
+    whole += "assert all(vars(each)['__cache__'] for each in rulers)"
+
+    subprocess.run([sys.executable, "-c", whole], check=True, cwd=REPOSITORY)  # noqa: S603
